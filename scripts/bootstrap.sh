@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Prepares a checkout: system packages (by apt), a virtual environment, and in it
+# what pyproject.toml names. Quick when there is nothing to do.
+#
+#   scripts/bootstrap.sh demo    what the demo needs
+#   scripts/bootstrap.sh test    what the tests need (PyPy and the C++ tools too)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+purpose=${1:-test}
+case $purpose in
+  demo | test) ;;
+  *) echo "usage: $0 demo|test" >&2; exit 2 ;;
+esac
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
+fail() { printf '%s\n' "$*" >&2; exit 1; }
+
+# package | for what
+demo_packages="
+g++|compiles the core and the bindings
+pkg-config|finds PMDK
+libpmem-dev|PMDK: libpmem
+libpmemobj-dev|PMDK: libpmemobj
+libxxhash-dev|the hash of keys and checksums
+"
+test_packages="
+$demo_packages
+binutils|readelf, for the check of the link order
+ccache|compiles nothing twice
+libgtest-dev|GoogleTest, for the tests of the core
+clang-format|layout of the C++ code
+clang-tidy|lint of the C++ code
+pypy3|the second interpreter
+pypy3-dev|its headers
+pypy3-venv|its virtual environments
+"
+
+# A Python that can make virtual environments and compile extensions.
+usable_python() {
+  "$1" - 2>/dev/null <<'PY'
+import ensurepip, os, sys, sysconfig, venv
+header = os.path.join(sysconfig.get_paths()["include"], "Python.h")
+sys.exit(not (sys.version_info >= (3, 9) and os.path.exists(header)))
+PY
+}
+find_python() {
+  local candidate
+  for candidate in python3.11 /usr/bin/python3.11 python3 /usr/bin/python3; do
+    if usable_python "$candidate"; then echo "$candidate"; return; fi
+  done
+}
+
+install_missing() {
+  local package why missing=()
+  command -v dpkg-query >/dev/null ||
+    { say "no dpkg here: make sure that these are installed: $(cut -d'|' -f1 <<<"$1" | xargs)"; return; }
+  local installed
+  # shellcheck disable=SC2016
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
+  while IFS='|' read -r package why; do
+    [ -n "$package" ] || continue
+    grep -qxF "$package" <<<"$installed" && continue
+    missing+=("$package")
+    say "needs $package: $why"
+  done <<<"$1"
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null ||
+      fail "Not root and no sudo. Please have these installed: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q)
+  say "${as_root[*]} install --no-install-recommends ${missing[*]}"
+  "${as_root[@]}" update </dev/null
+  "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
+}
+
+# make_venv FOLDER PYTHON GROUPS...: with the requirements of these groups, installed
+# again only when they changed.
+make_venv() {
+  local folder=$1 python=$2
+  shift 2
+  if ! "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
+    say "virtual environment $folder"
+    rm -rf "$folder"
+    "$python" -m venv "$folder"
+  fi
+  local stamp="$folder/.requirements-$purpose" wanted
+  wanted=$("$folder/bin/python" scripts/requirements.py "$@")
+  [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+  say "into $folder: $(xargs <<<"$wanted")"
+  xargs -d '\n' "$folder/bin/python" -m pip install --quiet --disable-pip-version-check <<<"$wanted"
+  printf '%s' "$wanted" >"$stamp"
+}
+
+if [ "$purpose" = demo ]; then packages=$demo_packages; else packages=$test_packages; fi
+[ -n "$(find_python)" ] || packages+=$'\npython3|runs it\npython3-venv|its virtual environments\npython3-dev|its headers\n'
+install_missing "$packages"
+
+python=$(find_python)
+[ -n "$python" ] || fail "No Python >= 3.9 with venv and headers was found."
+if [ "$purpose" = demo ]; then
+  make_venv .venv "$python" build demo
+else
+  make_venv .venv "$python" build demo test lint
+  make_venv .venv-pypy pypy3 build-pypy test-pypy
+fi

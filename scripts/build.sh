@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Builds parts of a checkout that scripts/bootstrap.sh has prepared.
+#
+#   scripts/build.sh core PRESET TARGET...   targets of a preset, in build/PRESET
+#   scripts/build.sh python VENV             the package, editable, into VENV, on the
+#                                            release preset's core
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+PATH="$root/.venv/bin:$PATH"
+
+werror=OFF
+[ -z "${CI:-}" ] || werror=ON
+
+core() {
+  local preset=$1
+  shift
+  local targets=("$@") tests=()
+  # The demo does not need GoogleTest; a folder once set up with the tests stays so.
+  case "$*" in
+    *tests*) tests=(-DNVM_BUILD_TESTS=ON) ;;
+    *) [ -f "build/$preset/CMakeCache.txt" ] || tests=(-DNVM_BUILD_TESTS=OFF) ;;
+  esac
+  cmake --preset "$preset" -DNVM_WERROR=$werror "${tests[@]}" >/dev/null
+  cmake --build --preset "$preset" --target "${targets[@]}"
+}
+
+python() {
+  local python=$root/$1/bin/python tag
+  core release nvm_core nvm_pmem
+  tag=$("$python" -c 'import sys; print(sys.implementation.cache_tag)')
+  local folder="build/$tag" stamp="build/$tag/.installed" wanted
+  # What an editable installation depends on besides the sources of the extension.
+  wanted=$(find src/nvm -name '*.py' -o -name '*.pyi' | sort |
+    cat - pyproject.toml CMakeLists.txt src/bindings/CMakeLists.txt
+    echo "$werror $python")
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$python" -c 'import nvm' 2>/dev/null; then
+    local site
+    site=$("$python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+    cmake --build "$folder"
+    cmake --install "$folder" --prefix "$site" >/dev/null
+    return
+  fi
+  "$python" -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps \
+    --editable . \
+    --config-settings=build-dir="$folder" \
+    --config-settings=cmake.build-type=RelWithDebInfo \
+    --config-settings=cmake.define.NVM_CORE_DIR="$root/build/release" \
+    --config-settings=cmake.define.NVM_WERROR=$werror
+  "$python" scripts/check_link_order.py "$folder"/_core*.so "$folder"/*/*/_core*.so 2>/dev/null || true
+  printf '%s' "$wanted" >"$stamp"
+}
+
+"$@"
