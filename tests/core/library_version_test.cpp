@@ -1,0 +1,7 @@
+#include "heap/library_version.h"
+
+#include <gtest/gtest.h>
+
+TEST(LibraryVersion, LoadedLibraryIsNoOlderThanTheHeader) {
+  EXPECT_FALSE(nvm::heap::library_version().empty());
+}
