@@ -1,0 +1,71 @@
+// The two ways into a pool: read(pool, f) and mutate(pool, f).
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "heap/operation.h"
+#include "heap/pool.h"
+
+namespace nvm::heap {
+
+// Shares the latch for its lifetime, with no other thread's transaction open.
+class Reading {
+ public:
+  explicit Reading(Pool& pool);  // may wait; throws what Ownership::wait_for_transaction throws
+  ~Reading() { pool_.latch().unlock_shared(); }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+
+ private:
+  Pool& pool_;
+};
+
+// Runs f() under the shared latch. f must not run code of the user, wait, or keep pointers.
+template <class F>
+auto read(Pool& pool, F&& f) {
+  Reading reading(pool);
+  return std::forward<F>(f)();
+}
+
+// Exclusive use of a pool for one operation.
+class Mutating {
+ public:
+  explicit Mutating(Pool& pool);  // waits for ownership, with checks; no latch yet
+  ~Mutating();                    // frees what the operation let go, then gives ownership back
+  Mutating(const Mutating&) = delete;
+  Mutating& operator=(const Mutating&) = delete;
+
+ private:
+  Pool& pool_;
+};
+
+// Runs f(Operation&) as one operation: durable when it returns, or, inside a transaction, part of
+// it. If it throws, nothing has changed. If the pool is full it grows and f runs again, so f must
+// have no other effects than on the operation. f must not run code of the user, nor wait.
+template <class F>
+auto mutate(Pool& pool, F&& f) {
+  using Result = std::invoke_result_t<F&, Operation&>;
+  Mutating mutating(pool);
+  for (;;) {
+    try {
+      pool.check_open();
+      std::lock_guard latch(pool.latch());
+      Operation operation(pool);
+      if constexpr (std::is_void_v<Result>) {
+        f(operation);
+        operation.commit();
+        return;
+      } else {
+        Result result = f(operation);
+        operation.commit();
+        return result;
+      }
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::full) throw;
+    }
+    pool.grow();  // throws Error(full) at the limit
+  }
+}
+
+}  // namespace nvm::heap

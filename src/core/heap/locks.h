@@ -1,0 +1,91 @@
+// The two levels of locking of a pool.
+//
+// Ownership is held from the begin of a transaction to its end, or for one mutating operation, or
+// shared by those inside reading(). The user's code runs under it. Waiting for it is done in short
+// slices between which WaitHook runs (the bindings let the interpreter's lock go and look for
+// signals), so that nobody hangs uninterruptibly.
+//
+// The latch protects the few hundred nanoseconds of one operation. A reader marks its own
+// cache-line slot and checks the writer's flag; a writer, who owns the pool already, raises the
+// flag and waits for the slots to empty. No code of the user runs under it, and nobody waits for
+// anything else while holding it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace nvm::heap {
+
+// Called around each slice of a wait, without any lock held. `after` may throw to end the wait.
+struct WaitHook {
+  void* (*before)() = nullptr;
+  void (*after)(void*) = nullptr;
+};
+void set_wait_hook(WaitHook hook) noexcept;
+
+class Latch {
+ public:
+  void lock_shared() noexcept;
+  void unlock_shared() noexcept;
+  void lock() noexcept;  // REQUIRES: the caller owns the pool, so that there is one writer
+  void unlock() noexcept;
+
+ private:
+  struct alignas(64) Slot {
+    std::atomic<uint32_t> readers{0};
+  };
+  static constexpr size_t kSlots = 32;
+  static size_t my_slot() noexcept;
+
+  alignas(64) std::atomic<uint32_t> writer_{0};
+  std::array<Slot, kSlots> slots_;
+  alignas(64) std::atomic<size_t> used_slots_{0};
+};
+
+// A thread's identity that outlives it: tells whether it is still running.
+struct ThreadRecord {
+  std::atomic<bool> alive{true};
+  uint64_t id = 0;
+};
+const std::shared_ptr<ThreadRecord>& this_thread();
+
+class Ownership {
+ public:
+  explicit Ownership(std::string name) : name_(std::move(name)) {}
+
+  // Takes exclusive ownership, once more if this thread has it. Waits at most `timeout` seconds
+  // (negative: for ever). Throws Error(timeout), Error(transaction) if the wait would close a cycle
+  // or if this thread only reads, or what the wait hook throws. Returns true if the former owner
+  // died with a transaction open: the caller must abort it.
+  bool acquire(double timeout);
+  void release() noexcept;
+  void acquire_shared(double timeout);
+  void release_shared() noexcept;
+
+  bool mine() const noexcept;
+  bool shared_mine() const noexcept;
+  // The id of the thread that is inside a transaction, 0 if none; read by readers under the latch.
+  std::atomic<uint64_t> transaction_thread{0};
+  // Waits until no other thread is inside a transaction; as acquire.
+  void wait_for_transaction(double timeout);
+  // After fork, in the child: as new, owned by nobody.
+  void reset_after_fork() noexcept;
+
+ private:
+  template <class Ready>
+  void wait(Ready ready, double timeout);
+
+  std::string name_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<ThreadRecord> owner_;
+  uint64_t depth_ = 0;
+  uint64_t readers_ = 0;
+};
+
+}  // namespace nvm::heap

@@ -1,0 +1,120 @@
+// One change of a pool: all of it or nothing, whenever the power fails or an exception is thrown.
+//
+// The code of a type says what changes; the operation takes the cheapest form that fits (see
+// docs/guarantees.md):
+//   F1  one word changes, nothing is allocated or freed: store, flush, fence.
+//   F2  blocks are allocated or freed, few words change: one publish of libpmemobj.
+//   F3  all else, and everything inside a transaction: the undo log.
+//
+// How a type uses it
+//   - What is not reachable yet is written at once (fresh blocks, room beyond a size) with
+//     pmem::store / copy and then told by written(); it is flushed, not fenced.
+//   - Reachable words change by set(), which takes effect at commit(), in the order given.
+//   - Reachable ranges that move are told by change() first; the range may then be stored to, and
+//     is restored if the operation does not commit; written() afterwards.
+//   - References are counted by refer() and drop(), netted until the commit. What reaches zero goes
+//     to limbo in the same commit, and is freed after it, unless a handle is pinned.
+//   - A block that a slot owned alone (a blob) is freed by free(), in the same commit.
+//
+// Everything may throw Error(full) before commit() has taken effect; the caller (mutate() in
+// access.h) then lets the operation go, grows the pool, and runs it again from the start.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "heap/pool.h"
+
+namespace nvm::heap {
+
+class Operation {
+ public:
+  // REQUIRES: this thread owns the pool and holds its latch exclusively.
+  explicit Operation(Pool& pool);
+  ~Operation();  // what was not committed is undone
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+  Pool& pool() const noexcept { return pool_; }
+
+  // Blocks; their content is undefined. They exist from commit on.
+  Offset allocate_blob(uint64_t bytes);
+  // A counted object with count zero: its Counted word is written already. It goes to limbo at the
+  // commit unless something refers to it by then.
+  Offset allocate_object(Type type, uint64_t bytes, uint64_t class_id = 0);
+  void free(Offset block);
+
+  template <class T>
+  T* at(Offset offset, uint64_t bytes = sizeof(T)) const {
+    return pool_.at<T>(offset, bytes);
+  }
+
+  // Unreachable memory that was stored to: flushed here, fenced by the commit.
+  void written(const void* address, size_t length, pmem::Site site = {}) {
+    pool_.flush(address, length, site);
+    unfenced_ = true;
+  }
+  // Fences now: for orders that need it between two unreachable stores.
+  void fence(pmem::Site site = {}) {
+    pool_.drain(site);
+    unfenced_ = false;
+  }
+
+  // A reachable word gets this value at the commit.
+  void set(uint64_t* word, uint64_t value);
+  // A reachable word as this operation will leave it.
+  uint64_t get(const uint64_t* word) const;
+
+  // Logs a reachable range; it may be stored to as soon as this returns.
+  void change(void* begin, size_t length);
+
+  void refer(Offset object) { count(object, 1); }
+  void drop(Offset object) { count(object, -1); }
+
+  // commit() fences what was written before the first set word is stored. one_fence() says that a
+  // missing part would be noticed (a blank place), so that one fence after all stores is enough.
+  void one_fence() noexcept { one_fence_ = true; }
+  void commit();
+
+  // How many more blocks can be freed or allocated before the operation leaves F2.
+  bool large() const noexcept { return allocations_.size() + frees_.size() >= kMaxActions - 8; }
+
+ private:
+  struct Word {
+    Offset offset;
+    uint64_t value;
+  };
+
+  Offset reserve(uint64_t bytes, BlockKind kind);
+  void count(Offset object, int64_t delta);
+  void settle_counts();
+  void set_limbo(Offset object, bool fresh);
+  void add_limbo_segment();
+  void commit_store();
+  void commit_publish();
+  void commit_logged();
+  void enter_log();
+  void log_words();
+  void store_words();
+  void after_commit();
+
+  Pool& pool_;
+  std::vector<Action> allocations_;
+  std::vector<Offset> blocks_;          // of allocations_
+  std::vector<Offset> objects_;         // counted objects allocated here
+  std::vector<Offset> frees_;
+  std::vector<Word> words_;
+  std::unordered_map<Offset, int64_t> counts_;
+  std::vector<std::pair<Offset, Offset>> to_limbo_;  // object, slot
+  std::vector<Offset> from_limbo_;
+  size_t limbo_slots_used_ = 0;
+  UndoLog::Mark mark_{0};
+  bool in_transaction_;
+  bool logged_ = false;  // a change() has been logged
+  bool unfenced_ = false;
+  bool one_fence_ = false;
+  bool done_ = false;
+};
+
+}  // namespace nvm::heap

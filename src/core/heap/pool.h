@@ -1,0 +1,159 @@
+// An open pool: the file, its locks, its transaction, and what is volatile about it.
+//
+// Invariants
+//   1. Reachable persistent memory changes only inside an Operation (operation.h).
+//   2. Nothing keeps a pointer into the pool across operations, only offsets: growth remaps it.
+//   3. Whenever the latch is free and no transaction is open, every object whose count is zero is
+//      on limbo, and no undo log entry is valid.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "heap/format.h"
+#include "heap/handles.h"
+#include "heap/limbo.h"
+#include "heap/locks.h"
+#include "heap/pool_file.h"
+#include "heap/undo_log.h"
+#include "pmem/error.h"
+#include "pmem/store.h"
+
+namespace nvm::heap {
+
+class Operation;
+
+// Frees an unreferenced object, or a part of it if it is large: called for what is on limbo,
+// inside an operation of its own. Returns true when the object itself has been freed. The object
+// layer provides it, so that the heap needs to know nothing of objects.
+using Destroyer = bool (*)(Operation&, Offset);
+// Fills the root object of a new pool (called inside the first operation).
+using Initializer = void (*)(Operation&, RootObject&);
+
+class Pool {
+ public:
+  static std::shared_ptr<Pool> open(const OpenOptions& options, Initializer initialize,
+                                    Destroyer destroy);
+  ~Pool();
+  // Ends the open transaction, if any, by undoing it; frees what is on limbo; closes the file.
+  // Twice is fine. Throws Error(transaction) if another thread is inside a transaction.
+  void close();
+  bool closed() const noexcept { return state_.load(std::memory_order_acquire) != State::open; }
+
+  const PoolFile& file() const noexcept { return *file_; }
+  const std::string& path() const noexcept { return path_; }
+  bool writable() const noexcept { return writable_; }
+  uint32_t session() const noexcept { return session_; }
+  uint64_t hash_key() const noexcept { return hash_key_; }
+  uint64_t id() const noexcept { return id_; }  // of this opening, unique in the process
+
+  // Checked access: throws Error(corrupt) unless [offset, offset + bytes) lies in the heap and
+  // offset is a multiple of 8. Valid until the latch is let go.
+  template <class T>
+  T* at(Offset offset, uint64_t bytes = sizeof(T)) const {
+    if (offset < heap_begin_ || offset > size_ || bytes > size_ - offset || (offset & 7) != 0)
+      throw_bad_offset(offset, bytes);
+    return reinterpret_cast<T*>(base_ + offset);
+  }
+  // As at(), for a counted object of one of the types given; checks the type number.
+  template <class T>
+  T* object(Offset offset, Type type) const {
+    if (type_number(offset) != static_cast<uint64_t>(type)) throw_bad_type(offset, type);
+    return at<T>(offset);
+  }
+  uint64_t type_number(Offset offset) const { return at<uint64_t>(offset - 16, 24)[1]; }
+  Offset offset_of(const void* pointer) const noexcept {
+    return static_cast<Offset>(static_cast<const char*>(pointer) - base_);
+  }
+  RootObject& root() const noexcept { return *reinterpret_cast<RootObject*>(base_ + root_); }
+
+  void flush(const void* address, size_t length, pmem::Site site = {}) const noexcept {
+    if (flushes_) flush_lines(address, length, site);
+  }
+  void drain(pmem::Site site = {}) const noexcept {
+    if (flushes_) fence(site);
+  }
+
+  Latch& latch() noexcept { return latch_; }
+  Ownership& ownership() noexcept { return ownership_; }
+  Handles& handles() noexcept { return handles_; }
+  UndoLog& log() noexcept { return log_; }
+  Limbo& limbo() noexcept { return limbo_; }
+  PoolFile& mutable_file() noexcept { return *file_; }
+
+  // Throws Error(closed / forked / stale) unless the pool can be used by this process.
+  void check_open() const {
+    if (state_.load(std::memory_order_acquire) != State::open) throw_not_open();
+  }
+  void check_writable() const;
+
+  // Transactions, of the calling thread. Nested ones join the outer one.
+  void begin(double timeout = -1);
+  // Ends the innermost one; the outermost one's end makes everything durable. Throws
+  // Error(transaction) outside of one, or if an inner one has failed (then all is undone).
+  void commit();
+  // Undoes everything back to the outermost begin. The nesting remains: each level still ends by
+  // commit() or leave_failed(), and no operation is possible before the outermost has.
+  void abort();
+  void end_failed();  // ends the innermost one after abort(); never throws
+  bool in_transaction() const noexcept;       // of the calling thread
+  uint64_t transaction_depth() const noexcept { return depth_; }
+  bool transaction_failed() const noexcept { return failed_; }
+
+  // Frees what was let go; REQUIRES ownership, no latch, no transaction.
+  void collect_garbage();
+  // Makes room after Error(full); throws it on if the limit is reached. REQUIRES ownership, no
+  // latch, no reservation pending.
+  void grow();
+
+  // In a forked child: every later use throws Error(forked).
+  void forked() noexcept;
+
+ private:
+  friend class Operation;
+  enum class State { open, closed, forked };
+
+  Pool(std::unique_ptr<PoolFile> file, Destroyer destroy);
+  void start(Initializer initialize);
+  void refresh_mapping() noexcept;
+  void undo_transaction() noexcept;
+  void close_file() noexcept;
+  void flush_lines(const void* address, size_t length, pmem::Site site) const noexcept;
+  void fence(pmem::Site site) const noexcept;
+  [[noreturn]] void throw_not_open() const;
+  [[noreturn]] void throw_bad_offset(Offset offset, uint64_t bytes) const;
+  [[noreturn]] void throw_bad_type(Offset offset, Type wanted) const;
+
+  // hot: what every operation reads
+  char* base_ = nullptr;
+  uint64_t size_ = 0;
+  Offset heap_begin_ = 0;
+  Offset root_ = 0;
+  std::atomic<State> state_{State::open};
+  bool flushes_ = true;  // false on the memory backend: stores are all that is needed
+  bool writable_ = false;
+  uint32_t session_ = 0;
+  uint64_t hash_key_ = 0;
+  uint64_t id_ = 0;
+
+  std::string path_;
+  std::unique_ptr<PoolFile> file_;
+  Destroyer destroy_;
+  Latch latch_;
+  Ownership ownership_;
+  Handles handles_;
+  UndoLog log_;
+  Limbo limbo_;
+
+  // the open transaction (guarded by ownership)
+  uint64_t depth_ = 0;
+  bool failed_ = false;
+  bool collecting_ = false;
+  std::vector<Offset> born_;  // counted objects that the transaction made
+};
+
+}  // namespace nvm::heap

@@ -1,0 +1,32 @@
+// From values to cells and back to nothing.
+#pragma once
+
+#include "heap/operation.h"
+#include "object/cell.h"
+#include "object/value.h"
+
+namespace nvm::object {
+
+// Gives the cell for a value, making the blob or the containers it needs and counting the
+// reference it holds. The cell must be stored in a slot by the same operation. Nodes of a graph are
+// stored once each, without recursion; a later call with a stored node refers to the same object.
+// For an operation that may run again, call forget(graph) first.
+Cell make_cell(heap::Operation& op, const Value& value);
+void forget(Graph& graph);
+
+// What a slot owned by this cell gives up: its blob is freed, its reference dropped.
+void release(heap::Operation& op, Cell cell);
+// True if release() has nothing to do.
+inline bool plain(Cell cell) {
+  return cell.kind() != Cell::Kind::blob && cell.kind() != Cell::Kind::object;
+}
+
+// heap::Destroyer: frees an unreferenced object of any type, in steps.
+bool destroy(heap::Operation& op, Offset object);
+// heap::Initializer of a new pool: root, root dict, class table.
+void initialize(heap::Operation& op, heap::RootObject& root);
+
+// Replaces a reachable cell by a value: F1, F2 or F3 as the operation decides.
+void replace(heap::Operation& op, uint64_t* cell, const Value& value);
+
+}  // namespace nvm::object
