@@ -63,6 +63,8 @@ class Operation {
 
   // A reachable word gets this value at the commit.
   void set(uint64_t* word, uint64_t value);
+  // A fence between the words set before and after this call, where they are stored one by one.
+  void then_fence() { fence_after_ = words_.size(); }
   // A reachable word as this operation will leave it.
   uint64_t get(const uint64_t* word) const;
 
@@ -109,6 +111,7 @@ class Operation {
   std::vector<std::pair<Offset, Offset>> to_limbo_;  // object, slot
   std::vector<Offset> from_limbo_;
   size_t limbo_slots_used_ = 0;
+  size_t fence_after_ = 0;  // words before the fence; 0: none asked for
   UndoLog::Mark mark_{0};
   bool in_transaction_;
   bool logged_ = false;  // a change() has been logged

@@ -97,7 +97,7 @@ class Pool {
   // Error(transaction) outside of one, or if an inner one has failed (then all is undone).
   void commit();
   // Undoes everything back to the outermost begin. The nesting remains: each level still ends by
-  // commit() or leave_failed(), and no operation is possible before the outermost has.
+  // commit() or end_failed(), and no operation is possible before the outermost has.
   void abort();
   void end_failed();  // ends the innermost one after abort(); never throws
   bool in_transaction() const noexcept;       // of the calling thread
@@ -109,6 +109,11 @@ class Pool {
   // Makes room after Error(full); throws it on if the limit is reached. REQUIRES ownership, no
   // latch, no reservation pending.
   void grow();
+
+  // Whatever the object layer wants to keep as long as the pool is open (caches).
+  std::shared_ptr<void>& attachment() noexcept { return attachment_; }
+  // Changes whenever something has been undone, so that caches know.
+  uint64_t undo_epoch() const noexcept { return undo_epoch_.load(std::memory_order_acquire); }
 
   // In a forked child: every later use throws Error(forked).
   void forked() noexcept;
@@ -154,6 +159,13 @@ class Pool {
   bool failed_ = false;
   bool collecting_ = false;
   std::vector<Offset> born_;  // counted objects that the transaction made
+  // what the transaction holds until its end
+  std::vector<Action> allocations_;
+  std::vector<Offset> blocks_;
+  std::vector<Offset> frees_;
+
+  std::shared_ptr<void> attachment_;
+  std::atomic<uint64_t> undo_epoch_{0};
 };
 
 }  // namespace nvm::heap
