@@ -4,7 +4,8 @@
 //   pmem_is_pmem, pmem_flush, pmem_drain, pmem_persist, pmem_deep_flush, pmem_msync,
 //   pmem_memcpy, pmem_memmove, pmem_memset.
 // This library defines all nine. What needs libpmemobj names this library before it (DT_NEEDED), so
-// the loader binds libpmemobj's calls here: nothing is preloaded and nothing patched. A call goes to
+// the loader binds libpmemobj's calls here: nothing is preloaded and nothing patched. A call goes
+// to
 //   1. the operations attached to the range that holds the address,
 //   2. else those of this thread's opening,
 //   3. else the real libpmem.
