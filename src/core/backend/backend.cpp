@@ -36,14 +36,10 @@ constexpr interpose::Operations kOperations{
                      size_t length) { backend_of(context).deep_flush(address, length); },
     .msync = [](void* context, const void* address,
                 size_t length) { backend_of(context).msync(address, length); },
-    .copy = [](void* context, void* destination, const void* source, size_t length,
-               unsigned flags) -> void* {
-      return backend_of(context).copy(destination, source, length, flags);
-    },
-    .move = [](void* context, void* destination, const void* source, size_t length,
-               unsigned flags) -> void* {
-      return backend_of(context).move(destination, source, length, flags);
-    },
+    .copy = [](void* context, void* destination, const void* source, size_t length, unsigned flags)
+        -> void* { return backend_of(context).copy(destination, source, length, flags); },
+    .move = [](void* context, void* destination, const void* source, size_t length, unsigned flags)
+        -> void* { return backend_of(context).move(destination, source, length, flags); },
     .set = [](void* context, void* destination, int byte, size_t length, unsigned flags) -> void* {
       return backend_of(context).set(destination, byte, length, flags);
     },
@@ -129,8 +125,7 @@ void attach(Backend& backend, const void* base, size_t length) {
 void detach(const void* base) noexcept { interpose::detach(base); }
 
 Opening::Opening(Backend& backend) noexcept
-    : before_(static_cast<Backend*>(
-          interpose::set_opening({&kOperations, &backend}).context)) {}
+    : before_(static_cast<Backend*>(interpose::set_opening({&kOperations, &backend}).context)) {}
 
 Opening::~Opening() {
   interpose::set_opening(before_ == nullptr ? interpose::Target{}

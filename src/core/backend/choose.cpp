@@ -72,8 +72,8 @@ constexpr std::array kFileSystems{
 
 // Types in the mount table, where the magic number is that of all of FUSE.
 constexpr std::array<std::string_view, 8> kNetworkFuse{
-    "fuse.sshfs",     "fuse.glusterfs", "fuse.ceph", "fuse.ceph-fuse",
-    "fuse.s3fs",      "fuse.rclone",    "fuse.gcsfuse", "fuse.moosefs",
+    "fuse.sshfs", "fuse.glusterfs", "fuse.ceph",    "fuse.ceph-fuse",
+    "fuse.s3fs",  "fuse.rclone",    "fuse.gcsfuse", "fuse.moosefs",
 };
 
 constexpr size_t kProbeLength = 4096;
