@@ -2,15 +2,16 @@
 # Prepares a checkout: system packages (by apt), a virtual environment, and in it
 # what pyproject.toml names. Quick when there is nothing to do.
 #
-#   scripts/bootstrap.sh demo    what the demo needs
-#   scripts/bootstrap.sh test    what the tests need (PyPy and the C++ tools too)
+#   scripts/bootstrap.sh demo|bench       what the demo or the benchmarks need
+#   scripts/bootstrap.sh test             what the tests need (PyPy and the C++ tools too)
+#   scripts/bootstrap.sh venv DIR PYTHON  a further environment for tests
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 purpose=${1:-test}
 case $purpose in
-  demo | test) ;;
-  *) echo "usage: $0 demo|test" >&2; exit 2 ;;
+  demo | bench | test | venv) ;;
+  *) echo "usage: $0 demo|bench|test|venv DIR PYTHON" >&2; exit 2 ;;
 esac
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
@@ -96,15 +97,22 @@ make_venv() {
   printf '%s' "$wanted" >"$stamp"
 }
 
-if [ "$purpose" = demo ]; then packages=$demo_packages; else packages=$test_packages; fi
-[ -n "$(find_python)" ] || packages+=$'\npython3|runs it\npython3-venv|its virtual environments\npython3-dev|its headers\n'
+if [ "$purpose" = venv ]; then
+  make_venv "$2" "$3" build test
+  exit
+fi
+if [ "$purpose" = test ]; then packages=$test_packages; else packages=$demo_packages; fi
+[ -n "$(find_python)" ] ||
+  packages+=$'\npython3|runs it\npython3-venv|its virtual environments\npython3-dev|its headers\n'
 install_missing "$packages"
 
 python=$(find_python)
 [ -n "$python" ] || fail "No Python >= 3.9 with venv and headers was found."
-if [ "$purpose" = demo ]; then
-  make_venv .venv "$python" build demo
-else
-  make_venv .venv "$python" build demo test lint
-  make_venv .venv-pypy pypy3 build-pypy test-pypy
-fi
+case $purpose in
+  demo) make_venv .venv "$python" build demo ;;
+  bench) make_venv .venv "$python" build bench ;;
+  test)
+    make_venv .venv "$python" build demo test lint
+    make_venv .venv-pypy pypy3 build test-pypy
+    ;;
+esac

@@ -2,7 +2,7 @@
 # Builds parts of a checkout that scripts/bootstrap.sh has prepared.
 #
 #   scripts/build.sh core PRESET TARGET...   targets of a preset, in build/PRESET
-#   scripts/build.sh python VENV             the package, editable, into VENV, on the
+#   scripts/build.sh package VENV            the package, editable, into VENV, on the
 #                                            release preset's core
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,7 +25,7 @@ core() {
   cmake --build --preset "$preset" --target "${targets[@]}"
 }
 
-python() {
+package() {
   local python=$root/$1/bin/python tag
   core release nvm_core nvm_pmem
   tag=$("$python" -c 'import sys; print(sys.implementation.cache_tag)')
@@ -47,7 +47,7 @@ python() {
     --config-settings=cmake.build-type=RelWithDebInfo \
     --config-settings=cmake.define.NVM_CORE_DIR="$root/build/release" \
     --config-settings=cmake.define.NVM_WERROR=$werror
-  "$python" scripts/check_link_order.py "$folder"/_core*.so "$folder"/*/*/_core*.so 2>/dev/null || true
+  "$python" scripts/check_link_order.py "$folder"/src/bindings/_core*.so
   printf '%s' "$wanted" >"$stamp"
 }
 

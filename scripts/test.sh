@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Runs the named steps in order, stops at the first that fails, and ends with each
+# runner's own summary. ARGS goes to the test runner when there is one step only.
+#
+#   scripts/test.sh lint core asan crash python pypy tidy
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+read -ra extra <<<"${NVM_STEP_ARGS:-}"
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:halt_on_error=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-print_suppressions=0}
+
+# gtest PRESET EXECUTABLE: builds and runs a GoogleTest executable.
+gtest() {
+  scripts/build.sh core "$1" "$2"
+  .venv/bin/python scripts/check_link_order.py "build/$1/$2"
+  "build/$1/$2" --gtest_brief=1 ${extra[@]+"${extra[@]}"}
+}
+# suite VENV PYTEST-ARGUMENTS...: builds the package into a venv and runs pytest there.
+suite() {
+  local venv=$1
+  shift
+  scripts/build.sh package "$venv"
+  "$venv/bin/python" -m pytest "$@" ${extra[@]+"${extra[@]}"}
+}
+
+step_lint() { scripts/lint.sh check; }
+step_core() { gtest release nvm_core_tests; }
+step_asan() { gtest asan nvm_core_tests; }
+step_tsan() { gtest tsan nvm_core_tests; }
+step_crash() { NVM_CRASH_EFFORT=slice gtest release nvm_crash_tests; }
+step_crash-full() { NVM_CRASH_EFFORT=full gtest release nvm_crash_tests; }
+step_python() { suite .venv -m "not slow"; }
+step_python-slow() { suite .venv; }
+step_pypy() { suite .venv-pypy tests/pypy; }
+step_tidy() {
+  scripts/build.sh core release nvm_core
+  scripts/build.sh package .venv
+  .venv/bin/python scripts/tidy.py
+}
+step_python-others() {
+  local python
+  for python in python3.9 python3.10 python3.12 python3.13; do
+    "$python" -c '' 2>/dev/null || { echo "$python: not on this machine"; continue; }
+    scripts/bootstrap.sh venv ".venv-$python" "$python"
+    suite ".venv-$python" -m "not slow"
+  done
+}
+
+# The lines by which the runners sum themselves up.
+summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|Success|All checks|Found|[0-9]+ files? (already|would)|python3)'
+
+# Each step is a process of its own, so that it stops at its first failing command.
+if [ "${1:-}" = --step ]; then
+  "step_$2"
+  exit
+fi
+
+mkdir -p build/logs
+[ $# -ne 1 ] || export NVM_STEP_ARGS=${ARGS:-}
+results=()
+for step in "$@"; do
+  printf '\n================ %s ================\n' "$step"
+  log=build/logs/$step.log
+  start=$SECONDS
+  code=0
+  "$0" --step "$step" 2>&1 | tee "$log" || code=$?
+  results+=("--- $step, $((SECONDS - start)) s")
+  while IFS= read -r line; do results+=("    $line"); done \
+    < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E "$summary" || true)
+  [ "$code" -eq 0 ] || break
+done
+
+printf '\n================ summary ================\n'
+printf '%s\n' "${results[@]}"
+if [ "$code" -eq 0 ]; then
+  echo "all steps passed"
+else
+  echo "FAILED: $step (its output: $log)"
+  exit "$code"
+fi
