@@ -45,6 +45,10 @@ constexpr interpose::Operations kOperations{
     },
 };
 
+#if NVM_CRASH_HOOKS
+Factory factory = nullptr;
+#endif
+
 // What libpmem's memory functions do after the last byte is stored.
 void flush_and_drain(Backend& backend, const void* address, size_t length, unsigned flags) {
   if ((flags & PMEM_F_MEM_NOFLUSH) != 0) return;
@@ -69,7 +73,14 @@ Kind kind_from_name(std::string_view name) {
               "backend must be 'dax', 'journal' or 'memory', not '" + std::string(name) + "'");
 }
 
+#if NVM_CRASH_HOOKS
+Factory set_factory(Factory next) noexcept { return std::exchange(factory, next); }
+#endif
+
 std::unique_ptr<Backend> make(Kind kind) {
+#if NVM_CRASH_HOOKS
+  if (factory != nullptr) return factory(kind);
+#endif
   switch (kind) {
     case Kind::dax:
       return make_dax();
@@ -117,12 +128,17 @@ void* Backend::set(void* destination, int byte, size_t length, unsigned flags) n
 }
 
 void attach(Backend& backend, const void* base, size_t length) {
-  if (interpose::attach(base, length, {&kOperations, &backend})) return;
-  throw Error(ErrorKind::os,
-              "more than " + std::to_string(interpose::kMaxRanges) + " pools are open", EMFILE);
+  if (!interpose::attach(base, length, {&kOperations, &backend})) {
+    throw Error(ErrorKind::os,
+                "more than " + std::to_string(interpose::kMaxRanges) + " pools are open", EMFILE);
+  }
+  backend.attached(base, length);
 }
 
-void detach(const void* base) noexcept { interpose::detach(base); }
+void detach(const void* base) noexcept {
+  void* const context = interpose::detach(base).context;
+  if (context != nullptr) backend_of(context).detached();
+}
 
 Opening::Opening(Backend& backend) noexcept
     : before_(static_cast<Backend*>(interpose::set_opening({&kOperations, &backend}).context)) {}

@@ -1,7 +1,8 @@
 // What makes a store durable. One Backend object serves one open pool; libpmemobj reaches it
 // through libnvm_pmem (pmem/interpose), our own code through heap::Pool.
 //
-//   dax     real persistent memory: flush is a cache-line write-back, drain a store fence (libpmem).
+//   dax     real persistent memory: flush is a cache-line write-back, drain a store fence
+//   (libpmem).
 //           Survives power loss. Forced onto an ordinary file (tests): survives the process.
 //   memory  tmpfs, ramfs, or any file until its own backend exists: flush and drain only keep the
 //           compiler from moving stores. Survives the process.
@@ -15,6 +16,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "pmem/store.h"
 
 namespace nvm::backend {
 
@@ -42,22 +45,34 @@ class Backend {
   virtual void* copy(void* destination, const void* source, size_t length, unsigned flags) noexcept;
   virtual void* move(void* destination, const void* source, size_t length, unsigned flags) noexcept;
   virtual void* set(void* destination, int byte, size_t length, unsigned flags) noexcept;
+
+  // attach() and detach() tell the backend. Its pool is mapped from the first until the second; the
+  // memory may be gone already when detached() is called.
+  virtual void attached(const void*, size_t) noexcept {}
+  virtual void detached() noexcept {}
 };
 
 std::unique_ptr<Backend> make(Kind kind);
 
+#if NVM_CRASH_HOOKS
+// While set, make() returns what the factory makes. Returns the one before; nullptr: none.
+using Factory = std::unique_ptr<Backend> (*)(Kind);
+Factory set_factory(Factory factory) noexcept;
+#endif
+
 // What the file system under an open file offers.
 struct Medium {
-  Kind kind;             // the backend to use
-  bool durable;          // a returned operation survives a power cut
-  std::string fs_name;   // "tmpfs", "ext4", "fsdax", "device dax", ...
+  Kind kind;            // the backend to use
+  bool durable;         // a returned operation survives a power cut
+  std::string fs_name;  // "tmpfs", "ext4", "fsdax", "device dax", ...
 };
 
 // Looks at the file system of `fd`. `wanted` forces a backend; journal is refused with
 // Error(value); a network file system is refused with Error(os, EOPNOTSUPP) unless `wanted` is set.
 Medium choose(int fd, const std::string& file, std::optional<Kind> wanted);
 
-// Makes libpmemobj's calls for addresses in [base, base + length) go to `backend`.
+// Makes libpmemobj's calls for addresses in [base, base + length) go to `backend`. Attach inside
+// the Opening that the pool is opened in; detach right after pmemobj_close.
 void attach(Backend& backend, const void* base, size_t length);
 void detach(const void* base) noexcept;
 
@@ -75,7 +90,7 @@ class Opening {
 };
 
 // True once it has been seen that libpmemobj's calls really arrive here (proved at first use with
-// a small pool in anonymous shared memory; the answer is remembered).
+// anonymous shared memory, in 0.2 ms; the answer is remembered).
 bool interposed();
 
 }  // namespace nvm::backend

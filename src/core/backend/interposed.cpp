@@ -72,8 +72,8 @@ bool prove() {
 }  // namespace
 
 bool interposed() {
-  static const bool proved = prove();
-  return proved;
+  static const bool kProved = prove();
+  return kProved;
 }
 
 }  // namespace nvm::backend

@@ -1,11 +1,14 @@
 #include "backend/mounts.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <vector>
 
 namespace nvm::backend {
 namespace {
+
+// In a line of the mount table, before the type.
+constexpr std::string_view kAfterOptionalFields = " - ";
 
 std::string read_text(const std::string& path) {
   std::ifstream stream(path);
@@ -44,7 +47,6 @@ bool Mount::has_option(std::string_view name) const {
 // A line of proc_pid_mountinfo(5):
 //   36 35 98:0 /root /mount rw,noatime master:1 - ext3 /dev/root rw,errors=continue
 Mount find_mount(std::string_view mountinfo, std::string_view mount_id) {
-  constexpr std::string_view kAfterOptionalFields = " - ";
   while (!mountinfo.empty() && !mount_id.empty()) {
     std::string_view line = take(mountinfo, '\n');
     if (take(line, ' ') != mount_id) continue;

@@ -56,8 +56,8 @@ inline constexpr size_t kMaxRanges = 1024;
 // Sends calls for [base, base + length) to `target`, whose operations must outlive the attachment.
 // False if kMaxRanges are attached already. Ranges must not overlap.
 NVM_PMEM_EXPORT bool attach(const void* base, size_t length, Target target) noexcept;
-// Undoes attach(base, ...); nothing if there is no such range.
-NVM_PMEM_EXPORT void detach(const void* base) noexcept;
+// Undoes attach(base, ...) and returns its target; none if there is no such range.
+NVM_PMEM_EXPORT Target detach(const void* base) noexcept;
 
 // Sets this thread's opening (see 2. above) and returns the one before.
 NVM_PMEM_EXPORT Target set_opening(Target target) noexcept;

@@ -51,8 +51,8 @@ __attribute__((constructor)) void resolve_at_load() { real(); }
 }  // namespace
 
 const Libpmem& real() noexcept {
-  static const Libpmem libpmem = resolve_all();
-  return libpmem;
+  static const Libpmem kLibpmem = resolve_all();
+  return kLibpmem;
 }
 
 }  // namespace nvm::pmem::interpose

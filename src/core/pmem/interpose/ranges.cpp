@@ -135,20 +135,23 @@ bool attach(const void* base, size_t length, Target target) noexcept {
   return false;
 }
 
-void detach(const void* base) noexcept {
+Target detach(const void* base) noexcept {
   const uint32_t used = slots_used.load(std::memory_order_acquire);
   for (uint32_t index = 0; index < used; ++index) {
     Slot& slot = slots[index];
     if (slot.base.load(std::memory_order_acquire) != reinterpret_cast<uintptr_t>(base)) continue;
     uint64_t sequence = 0;
     if (!claim(slot, kInUse, sequence)) continue;
+    const Target target{slot.operations.load(std::memory_order_relaxed),
+                        slot.context.load(std::memory_order_relaxed)};
     slot.base.store(0, std::memory_order_release);
     slot.length.store(0, std::memory_order_release);
     slot.operations.store(nullptr, std::memory_order_release);
     slot.context.store(nullptr, std::memory_order_release);
     slot.sequence.store(sequence + 1, std::memory_order_release);
-    return;
+    return target;
   }
+  return {};
 }
 
 Target set_opening(Target target) noexcept {
