@@ -109,10 +109,10 @@ install_missing "$packages"
 python=$(find_python)
 [ -n "$python" ] || fail "No Python >= 3.9 with venv and headers was found."
 case $purpose in
-  demo) make_venv .venv "$python" build demo ;;
-  bench) make_venv .venv "$python" build bench ;;
+  demo) make_venv .venv "$python" build tools demo ;;
+  bench) make_venv .venv "$python" build tools bench ;;
   test)
-    make_venv .venv "$python" build demo test lint
+    make_venv .venv "$python" build tools demo test lint
     make_venv .venv-pypy pypy3 build test-pypy
     ;;
 esac

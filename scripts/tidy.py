@@ -44,9 +44,8 @@ def closure(path):
 
 
 def databases():
-    """The folders of the newest compilation databases: the core's and the bindings'."""
-    yield ROOT / "build" / "release"
-    yield from sorted((ROOT / "build").glob("cpython-3*"))[:1]
+    """The folders of the compilation databases: the core's and the bindings'."""
+    return ROOT / "build" / "release", ROOT / "build" / sys.implementation.cache_tag
 
 
 def entries():
