@@ -21,20 +21,43 @@ namespace nvm::pmem {
 
 inline constexpr size_t kCacheLine = 64;
 
-// Where in our code a flush or fence stands, so that the crash tests can leave it out.
+// Where in our sources a flush or a fence stands. Functions that flush or fence take one last, with
+// `= {}`: it is the place of their caller, which the crash tests can leave out. Empty otherwise.
 #if NVM_CRASH_HOOKS
 struct Site {
-  std::source_location location;
-  Site(std::source_location here = std::source_location::current()) : location(here) {}
+  std::source_location location = std::source_location::current();
 };
 #else
 struct Site {};
 #endif
 
+// What the crash tests are told, before it happens for flush and drain, after it for stores.
+//   hook_store    something was stored to [address, address + length)
+//   hook_flush    false: this flush must be left out
+//   hook_drain    false: this fence must be left out
+//   hook_publish  libpmemobj is about to publish
 #if NVM_CRASH_HOOKS
 void hook_store(const void* address, size_t length) noexcept;
+bool hook_flush(const Site& site) noexcept;
+bool hook_drain(const Site& site) noexcept;
+void hook_publish() noexcept;
+
+// Who is told; one at a time.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void stored(const void* address, size_t length) noexcept = 0;
+  virtual bool may_flush(const Site& site) noexcept = 0;
+  virtual bool may_drain(const Site& site) noexcept = 0;
+  virtual void publishing() noexcept = 0;
+};
+// Returns the one before; nullptr: nobody.
+Observer* set_observer(Observer* observer) noexcept;
 #else
 inline void hook_store(const void*, size_t) noexcept {}
+inline bool hook_flush(const Site&) noexcept { return true; }
+inline bool hook_drain(const Site&) noexcept { return true; }
+inline void hook_publish() noexcept {}
 #endif
 
 // Stores one aligned word of 1, 2, 4 or 8 bytes; readers under the latch may see it at once.
