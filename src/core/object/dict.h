@@ -55,6 +55,10 @@ struct Header {
 };
 
 Offset create(Operation& op, uint64_t expected = 0);
+// Adds an entry to a dict that this very operation created: direct stores and written(), no set(),
+// as nobody can see it yet. `value` comes from make_cell(), so it is counted already; a key that is
+// there gets the new value, and the old one is released.
+void fill_fresh(Operation& op, Offset dict, const Key& key, Cell value);
 
 uint64_t size(Pool& pool, Offset dict);
 // The value's cell, blank if the key is absent.

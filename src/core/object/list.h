@@ -56,6 +56,9 @@ struct Body {
 };
 
 Offset create(Operation& op, uint64_t capacity = 0);
+// Gives a list that this very operation created, without capacity, its cells (made by make_cell):
+// direct stores, as nobody can see it yet.
+void fill_fresh(Operation& op, Offset list, std::span<const uint64_t> cells);
 
 uint64_t size(Pool& pool, Offset list);
 Cell get(Pool& pool, Offset list, uint64_t index);

@@ -13,6 +13,8 @@ namespace nvm::object {
 // For an operation that may run again, call forget(graph) first.
 Cell make_cell(heap::Operation& op, const Value& value);
 void forget(Graph& graph);
+// The cell for another slot with the same value: a copy of its blob, or one more reference.
+Cell copy_cell(heap::Operation& op, Cell cell);
 
 // What a slot owned by this cell gives up: its blob is freed, its reference dropped.
 void release(heap::Operation& op, Cell cell);

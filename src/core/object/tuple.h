@@ -22,8 +22,13 @@ struct Header {
   uint64_t cells[];
 };
 
+// A tuple or frozenset without its elements: they must be given by fill() in the same operation.
+Offset create(heap::Operation& op, heap::Type type, uint64_t length);
+// The cells, made by make_cell() and as many as create() was told.
+void fill(heap::Operation& op, Offset tuple, std::span<const uint64_t> cells);
+
 // The elements, checked; valid until the latch is let go. For Type::tuple and Type::frozenset.
-std::span<const uint64_t> cells(heap::Pool& pool, Offset tuple);
+std::span<const uint64_t> cells(const heap::Pool& pool, Offset tuple);
 
 bool destroy_step(heap::Operation& op, Offset tuple);
 

@@ -50,12 +50,14 @@ struct Value {
     value.bits = cell.bits();
     return value;
   }
-  // The shortest form: a cell where the text fits one.
+  // The shortest form: a cell where the text or number fits one. A str's width must be the
+  // narrowest that holds its characters.
   static Value str(const void* data, uint64_t length, unsigned width, bool ascii);
   static Value bytes_of(const void* data, uint64_t length);
   static Value real_of(double value);
   static Value complex_of(double real, double imaginary);
   static Value integer_of(int64_t value);
+  // Of any size; leading zeros (the last bytes) are left out.
   static Value big_integer(const void* magnitude, uint64_t length, bool negative);
   static Value object_at(Offset offset) {
     Value value;
@@ -75,6 +77,9 @@ struct Node {
   heap::Type type;           // list, dict, tuple or frozenset
   std::vector<Value> items;  // dict: key, value, key, value, ...
   Offset stored = 0;         // set while it is stored
+  // Set by hash_value() (hash.h), which also puts a frozenset's items into their canonical order.
+  bool hashed = false;
+  uint64_t hash = 0;
 };
 
 struct Graph {
