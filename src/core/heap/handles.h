@@ -52,7 +52,6 @@ class Handles {
   void clear_limbo_marks();
   // The object was undone: its handle, if any, turns stale.
   void make_stale(Offset offset);
-  void make_all_stale();
   // Objects on limbo whose last pin has gone since the last call.
   std::vector<Offset> take_released();
   bool any_released() const noexcept { return any_released_.load(std::memory_order_relaxed); }

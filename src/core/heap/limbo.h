@@ -34,13 +34,13 @@ class Limbo {
   size_t free_slots() const noexcept { return free_.size(); }
   Offset slot_of(Offset object) const;  // 0 if it is not here
   // Tell what an operation has committed.
+  void add_free(Offset slot);
   void taken(Offset object, Offset slot);
   void released(Offset object);
 
   static constexpr uint64_t kSegmentSlots = 126;  // a block of 1,024 bytes
 
  private:
-  friend class Operation;
   Pool& pool_;
   std::unordered_map<Offset, Offset> slot_of_;  // object -> offset of its slot
   std::vector<Offset> free_;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace nvm::heap {
 
@@ -64,28 +65,39 @@ class Ownership {
   // died with a transaction open: the caller must abort it.
   bool acquire(double timeout);
   void release() noexcept;
-  void acquire_shared(double timeout);
+  // Shares ownership with other readers, once more if this thread does already. Returns true, and
+  // shares nothing, if the owner died: the caller must acquire() and abort first.
+  bool acquire_shared(double timeout);
   void release_shared() noexcept;
 
   bool mine() const noexcept;
   bool shared_mine() const noexcept;
   // The id of the thread that is inside a transaction, 0 if none; read by readers under the latch.
   std::atomic<uint64_t> transaction_thread{0};
-  // Waits until no other thread is inside a transaction; as acquire.
-  void wait_for_transaction(double timeout);
+  // Waits until no other thread is inside a transaction; as acquire. True if that thread has died
+  // (acquire() then says so too).
+  bool wait_for_transaction(double timeout);
+  // The ids of the living threads that own or share the pool.
+  std::vector<uint64_t> holders() const;
   // After fork, in the child: as new, owned by nobody.
   void reset_after_fork() noexcept;
 
  private:
+  struct Reader {
+    std::shared_ptr<ThreadRecord> thread;
+    uint64_t depth;
+  };
+
   template <class Ready>
-  void wait(Ready ready, double timeout);
+  void wait(std::unique_lock<std::mutex>& lock, Ready ready, double timeout);
+  void drop_dead_readers();
 
   std::string name_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<ThreadRecord> owner_;
   uint64_t depth_ = 0;
-  uint64_t readers_ = 0;
+  std::vector<Reader> readers_;
 };
 
 }  // namespace nvm::heap

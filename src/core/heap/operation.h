@@ -22,6 +22,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "heap/pool.h"
@@ -79,45 +80,59 @@ class Operation {
   void one_fence() noexcept { one_fence_ = true; }
   void commit();
 
-  // How many more blocks can be freed or allocated before the operation leaves F2.
-  bool large() const noexcept { return allocations_.size() + frees_.size() >= kMaxActions - 8; }
+  // True when the operation frees and allocates about as much as one publish can take: those who
+  // free in steps stop here.
+  bool large() const noexcept {
+    return allocations_.size() + frees_.size() + 2 * counts_.size() >= kMaxActions / 2;
+  }
 
  private:
   struct Word {
-    Offset offset;
+    uint64_t* address;
     uint64_t value;
+    bool logged;
   };
 
   Offset reserve(uint64_t bytes, BlockKind kind);
   void count(Offset object, int64_t delta);
+  void settle_count(Offset object, int64_t delta);
   void settle_counts();
-  void set_limbo(Offset object, bool fresh);
-  void add_limbo_segment();
+  void move_to_limbo(Offset object);
+  Offset next_limbo_slot();
+  void cancel_unneeded();
+  Word* find(const uint64_t* word) const;
+  bool fits_store() const noexcept;
+  bool fits_publish() const noexcept;
   void commit_store();
   void commit_publish();
   void commit_logged();
   void enter_log();
   void log_words();
   void store_words();
+  void hand_over();
   void after_commit();
+  void undo() noexcept;
 
   Pool& pool_;
+  const bool in_transaction_;
+  bool logging_ = false;     // the undo log is open: for the transaction, or for this operation
+  bool unfenced_ = false;    // something written() is not fenced
+  bool one_fence_ = false;
+  bool done_ = false;
+  size_t fence_after_ = 0;   // words before the fence that then_fence() asked for; 0: none
+  uint64_t mark_ = 0;        // of the undo log, in a transaction
+
   std::vector<Action> allocations_;
-  std::vector<Offset> blocks_;          // of allocations_
-  std::vector<Offset> objects_;         // counted objects allocated here
+  std::vector<Offset> blocks_;   // those of allocations_
+  std::vector<Offset> early_;    // blocks of this operation that are published already
+  std::vector<Offset> objects_;  // counted objects allocated here
   std::vector<Offset> frees_;
-  std::vector<Word> words_;
+  mutable std::vector<Word> words_;
+  std::unordered_map<const uint64_t*, size_t> word_index_;  // once there are many words
   std::unordered_map<Offset, int64_t> counts_;
   std::vector<std::pair<Offset, Offset>> to_limbo_;  // object, slot
   std::vector<Offset> from_limbo_;
-  size_t limbo_slots_used_ = 0;
-  size_t fence_after_ = 0;  // words before the fence; 0: none asked for
-  UndoLog::Mark mark_{0};
-  bool in_transaction_;
-  bool logged_ = false;  // a change() has been logged
-  bool unfenced_ = false;
-  bool one_fence_ = false;
-  bool done_ = false;
+  std::vector<Offset> new_slots_;  // of limbo segments allocated here
 };
 
 }  // namespace nvm::heap

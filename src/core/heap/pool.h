@@ -90,6 +90,14 @@ class Pool {
     if (state_.load(std::memory_order_acquire) != State::open) throw_not_open();
   }
   void check_writable() const;
+  // What every operation begins with: takes ownership (waiting at most `timeout` seconds), aborting
+  // what a dead thread left. Throws Error(transaction) in a transaction that has failed.
+  void own(double timeout);
+  void disown() noexcept { ownership_.release(); }
+  // reading(): shares ownership, so that nothing changes in between.
+  void begin_reading(double timeout = -1);
+  void end_reading() noexcept { ownership_.release_shared(); }
+  void check_not_failed() const;
 
   // Transactions, of the calling thread. Nested ones join the outer one.
   void begin(double timeout = -1);
@@ -124,9 +132,15 @@ class Pool {
 
   Pool(std::unique_ptr<PoolFile> file, Destroyer destroy);
   void start(Initializer initialize);
+  void make_root(Initializer initialize);
+  void check_root() const;
   void refresh_mapping() noexcept;
-  void undo_transaction() noexcept;
-  void close_file() noexcept;
+  void commit_outermost();
+  void undo_transaction();
+  void finish_transaction();
+  void find_garbage();
+  bool free_step(Offset object);
+  void check_no_foreign_transaction() const;
   void flush_lines(const void* address, size_t length, pmem::Site site) const noexcept;
   void fence(pmem::Site site) const noexcept;
   [[noreturn]] void throw_not_open() const;
@@ -158,11 +172,14 @@ class Pool {
   uint64_t depth_ = 0;
   bool failed_ = false;
   bool collecting_ = false;
+  bool closing_ = false;
   std::vector<Offset> born_;  // counted objects that the transaction made
   // what the transaction holds until its end
   std::vector<Action> allocations_;
   std::vector<Offset> blocks_;
   std::vector<Offset> frees_;
+
+  std::vector<Offset> garbage_;  // on limbo, unpinned: to be freed when no transaction is open
 
   std::shared_ptr<void> attachment_;
   std::atomic<uint64_t> undo_epoch_{0};

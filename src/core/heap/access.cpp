@@ -1,0 +1,48 @@
+#include "heap/access.h"
+
+namespace nvm::heap {
+
+namespace {
+
+// True if the calling thread may read now.
+bool readable(const Pool& pool, const Ownership& ownership) {
+  const uint64_t thread = ownership.transaction_thread.load(std::memory_order_relaxed);
+  if (thread == 0) return true;
+  if (thread != this_thread()->id) return false;
+  pool.check_not_failed();
+  return true;
+}
+
+}  // namespace
+
+Reading::Reading(Pool& pool) : pool_(pool) {
+  for (;;) {
+    pool.check_open();
+    pool.latch().lock_shared();
+    try {
+      pool.check_open();  // it may have been closed meanwhile
+      if (readable(pool, pool.ownership())) return;
+    } catch (...) {
+      pool.latch().unlock_shared();
+      throw;
+    }
+    pool.latch().unlock_shared();
+    if (pool.ownership().wait_for_transaction(-1)) {
+      pool.own(-1);  // aborts what the dead thread left
+      pool.disown();
+    }
+  }
+}
+
+Mutating::Mutating(Pool& pool) : pool_(pool) {
+  pool.check_open();
+  pool.check_writable();
+  pool.own(-1);
+}
+
+Mutating::~Mutating() {
+  if (!pool_.closed() && !pool_.in_transaction()) pool_.collect_garbage();
+  pool_.disown();
+}
+
+}  // namespace nvm::heap

@@ -1,0 +1,66 @@
+#include "heap/limbo.h"
+
+#include <algorithm>
+#include <string>
+
+#include "heap/pool.h"
+
+namespace nvm::heap {
+
+void Limbo::rescan() {
+  slot_of_.clear();
+  free_.clear();
+  const uint64_t most = pool_.file().size() / sizeof(LimboSegment);
+  uint64_t seen = 0;
+  for (Offset at = pool_.root().limbo; at != 0;) {
+    const auto* segment = pool_.at<LimboSegment>(at);
+    if (segment->capacity != kSegmentSlots || ++seen > most)
+      throw_corrupt("limbo list: a damaged segment at offset " + std::to_string(at));
+    const auto* slots = pool_.at<LimboSegment>(
+        at, sizeof(LimboSegment) + kSegmentSlots * sizeof(Offset))->slots;
+    for (uint64_t i = 0; i < kSegmentSlots; ++i) {
+      const Offset slot = pool_.offset_of(slots + i);
+      if (slots[i] == 0) {
+        free_.push_back(slot);
+      } else if (!slot_of_.emplace(slots[i], slot).second) {
+        throw_corrupt("limbo list: the object at offset " + std::to_string(slots[i]) +
+                      " is listed twice");
+      }
+    }
+    at = segment->next;
+  }
+}
+
+std::vector<Offset> Limbo::objects() const {
+  std::vector<Offset> objects;
+  objects.reserve(slot_of_.size());
+  for (const auto& [object, slot] : slot_of_) objects.push_back(object);
+  return objects;
+}
+
+Offset Limbo::free_slot(size_t nth) const noexcept {
+  return nth < free_.size() ? free_[free_.size() - 1 - nth] : 0;
+}
+
+Offset Limbo::slot_of(Offset object) const {
+  const auto found = slot_of_.find(object);
+  return found == slot_of_.end() ? 0 : found->second;
+}
+
+void Limbo::add_free(Offset slot) { free_.push_back(slot); }
+
+void Limbo::taken(Offset object, Offset slot) {
+  // Slots are taken from the end.
+  const auto place = std::find(free_.rbegin(), free_.rend(), slot);
+  if (place != free_.rend()) free_.erase(std::next(place).base());
+  slot_of_[object] = slot;
+}
+
+void Limbo::released(Offset object) {
+  const auto found = slot_of_.find(object);
+  if (found == slot_of_.end()) return;
+  free_.push_back(found->second);
+  slot_of_.erase(found);
+}
+
+}  // namespace nvm::heap

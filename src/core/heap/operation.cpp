@@ -1,0 +1,301 @@
+#include "heap/operation.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_set>
+
+namespace nvm::heap {
+
+namespace {
+
+constexpr size_t kMostPublishedWords = 6;  // beyond that the undo log is cheaper
+constexpr size_t kManyWords = 16;          // beyond that words are found by hash
+constexpr size_t kEarly = kMaxActions - 1;  // reservations that are published in one go
+
+}  // namespace
+
+Operation::Operation(Pool& pool)
+    : pool_(pool), in_transaction_(pool.in_transaction()), logging_(in_transaction_) {
+  if (in_transaction_) {
+    pool_.log().begin();
+    mark_ = pool_.log().mark();
+  }
+}
+
+Operation::~Operation() {
+  if (!done_) undo();
+}
+
+// ---- Blocks
+
+Offset Operation::reserve(uint64_t bytes, BlockKind kind) {
+  if (allocations_.size() >= kEarly) {
+    enter_log();
+    early_.insert(early_.end(), blocks_.begin(), blocks_.end());
+    pool_.log().publish_early(allocations_, blocks_);
+    unfenced_ = false;
+  }
+  Action action;
+  const Offset block = pool_.file_->reserve(bytes, kind, action);
+  if (block == 0) throw Error(ErrorKind::full, "the pool is full", ENOMEM, pool_.path());
+  allocations_.push_back(action);
+  blocks_.push_back(block);
+  return block;
+}
+
+Offset Operation::allocate_blob(uint64_t bytes) { return reserve(bytes, {false, Type::blob}); }
+
+Offset Operation::allocate_object(Type type, uint64_t bytes, uint64_t class_id) {
+  const Offset object = reserve(bytes, {true, type});
+  auto* const counted = pool_.at<Counted>(object);
+  pmem::store(&counted->word, counted_word(0, class_id));
+  written(counted, sizeof(Counted));
+  objects_.push_back(object);
+  return object;
+}
+
+void Operation::free(Offset block) {
+  frees_.push_back(block);
+  if (const Offset slot = pool_.limbo_.slot_of(block); slot != 0) {
+    set(pool_.at<uint64_t>(slot), 0);
+    from_limbo_.push_back(block);
+  }
+}
+
+// Blocks that were reserved and freed by the same operation never come to be.
+void Operation::cancel_unneeded() {
+  if (frees_.empty() || blocks_.empty()) return;
+  const std::unordered_set<Offset> freed(frees_.begin(), frees_.end());
+  std::unordered_set<Offset> cancelled;
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    if (freed.count(blocks_[i]) == 0) continue;
+    pool_.file_->cancel(&allocations_[i], 1);
+    cancelled.insert(blocks_[i]);
+    allocations_.erase(allocations_.begin() + static_cast<ptrdiff_t>(i));
+    blocks_.erase(blocks_.begin() + static_cast<ptrdiff_t>(i));
+  }
+  const auto gone = [&](Offset block) { return cancelled.count(block) != 0; };
+  std::erase_if(frees_, gone);
+  std::erase_if(objects_, gone);
+}
+
+// ---- Words
+
+Operation::Word* Operation::find(const uint64_t* word) const {
+  if (words_.size() > kManyWords) {
+    const auto found = word_index_.find(word);
+    return found == word_index_.end() ? nullptr : &words_[found->second];
+  }
+  for (Word& entry : words_)
+    if (entry.address == word) return &entry;
+  return nullptr;
+}
+
+void Operation::set(uint64_t* word, uint64_t value) {
+  if (Word* const known = find(word)) {
+    known->value = value;
+    return;
+  }
+  words_.push_back({word, value, false});
+  if (words_.size() == kManyWords + 1) {
+    for (size_t i = 0; i < words_.size(); ++i) word_index_[words_[i].address] = i;
+  } else if (words_.size() > kManyWords) {
+    word_index_[word] = words_.size() - 1;
+  }
+}
+
+uint64_t Operation::get(const uint64_t* word) const {
+  const Word* const pending = find(word);
+  return pending != nullptr ? pending->value : pmem::load(word);
+}
+
+void Operation::change(void* begin, size_t length) {
+  enter_log();
+  log_words();
+  pool_.log().log_range(begin, length);
+  pool_.log().seal();
+}
+
+// ---- Counts and limbo
+
+void Operation::count(Offset object, int64_t delta) { counts_[object] += delta; }
+
+Offset Operation::next_limbo_slot() {
+  const size_t used = to_limbo_.size();
+  if (const Offset slot = pool_.limbo_.free_slot(used); slot != 0) return slot;
+  const size_t fresh = used - pool_.limbo_.free_slots();
+  if (fresh < new_slots_.size()) return new_slots_[fresh];
+  const uint64_t bytes = sizeof(LimboSegment) + Limbo::kSegmentSlots * sizeof(Offset);
+  const Offset offset = allocate_blob(bytes);
+  auto* const segment = pool_.at<LimboSegment>(offset, bytes);
+  pmem::zero(segment, bytes);
+  pmem::store(&segment->next, get(&pool_.root().limbo));
+  pmem::store(&segment->capacity, Limbo::kSegmentSlots);
+  written(segment, bytes);
+  set(&pool_.root().limbo, offset);
+  for (uint64_t i = 0; i < Limbo::kSegmentSlots; ++i)
+    new_slots_.push_back(pool_.offset_of(segment->slots + i));
+  return new_slots_[fresh];
+}
+
+void Operation::move_to_limbo(Offset object) {
+  if (pool_.limbo_.contains(object)) return;
+  const Offset slot = next_limbo_slot();
+  set(pool_.at<uint64_t>(slot), object);
+  to_limbo_.emplace_back(object, slot);
+}
+
+void Operation::settle_count(Offset object, int64_t delta) {
+  auto* const counted = pool_.at<Counted>(object);
+  const uint64_t old = counted->word;
+  const int64_t count = static_cast<int64_t>(count_of(old)) + delta;
+  if (count < 0 || static_cast<uint64_t>(count) > kCountMask)
+    throw_corrupt("the reference count of the object at offset " + std::to_string(object) +
+                  " is wrong");
+  const uint64_t word = counted_word(static_cast<uint64_t>(count), class_of(old));
+  if (word != old) set(&counted->word, word);
+  if (count == 0) {
+    move_to_limbo(object);
+  } else if (const Offset slot = pool_.limbo_.slot_of(object); slot != 0) {
+    set(pool_.at<uint64_t>(slot), 0);
+    from_limbo_.push_back(object);
+  }
+}
+
+void Operation::settle_counts() {
+  for (const Offset object : objects_) {
+    const auto delta = counts_.find(object);
+    auto* const counted = pool_.at<Counted>(object);
+    const int64_t references = delta == counts_.end() ? 0 : delta->second;
+    if (references < 0) throw Error(ErrorKind::internal, "a new object's count is negative");
+    pmem::store(&counted->word,
+                counted_word(static_cast<uint64_t>(references), class_of(counted->word)));
+    written(counted, sizeof(Counted));
+    if (delta != counts_.end()) counts_.erase(delta);
+    if (references == 0) move_to_limbo(object);
+  }
+  for (const auto& [object, delta] : counts_)
+    if (delta != 0) settle_count(object, delta);
+}
+
+// ---- Commit
+
+bool Operation::fits_store() const noexcept {
+  return allocations_.empty() && frees_.empty() && words_.size() <= (fence_after_ != 0 ? 2U : 1U);
+}
+
+bool Operation::fits_publish() const noexcept {
+  return words_.size() <= kMostPublishedWords &&
+         allocations_.size() + frees_.size() + words_.size() <= kMaxActions &&
+         !(allocations_.empty() && frees_.empty());
+}
+
+void Operation::commit() {
+  cancel_unneeded();
+  settle_counts();
+  if (logging_) {
+    commit_logged();
+  } else if (fits_store()) {
+    commit_store();
+  } else if (fits_publish()) {
+    commit_publish();
+  } else {
+    enter_log();
+    commit_logged();
+  }
+  done_ = true;
+  after_commit();
+}
+
+void Operation::commit_store() {
+  if (unfenced_ && !one_fence_) pool_.drain();
+  for (size_t i = 0; i < words_.size(); ++i) {
+    if (i != 0 && i == fence_after_) pool_.drain();
+    pmem::store(words_[i].address, words_[i].value);
+    pool_.flush(words_[i].address, sizeof(uint64_t));
+  }
+  if (unfenced_ || !words_.empty()) pool_.drain();
+}
+
+// A publish begins with a drain, so that what was written() is durable before it counts.
+void Operation::commit_publish() {
+  std::vector<Action> actions(std::move(allocations_));
+  allocations_.clear();
+  for (const Offset block : frees_) pool_.file_->defer_free(actions.emplace_back(), block);
+  for (const Word& word : words_)
+    pool_.file_->set_value(actions.emplace_back(), word.address, word.value);
+  pool_.file_->publish(actions.data(), actions.size());
+}
+
+void Operation::enter_log() {
+  if (logging_) return;
+  pool_.log().begin();
+  logging_ = true;
+}
+
+void Operation::log_words() {
+  for (Word& word : words_) {
+    if (word.logged) continue;
+    pool_.log().log_word(word.address);
+    word.logged = true;
+  }
+}
+
+void Operation::store_words() {
+  for (const Word& word : words_) {
+    pmem::store(word.address, word.value);
+    pool_.flush(word.address, sizeof(uint64_t));
+  }
+}
+
+void Operation::commit_logged() {
+  log_words();
+  pool_.log().seal();
+  if (in_transaction_) {
+    hand_over();
+    store_words();
+    return;
+  }
+  store_words();
+  pool_.log().commit(allocations_, blocks_, frees_);
+}
+
+// The transaction holds what is to be published and freed at its end.
+void Operation::hand_over() {
+  if (pool_.allocations_.size() + allocations_.size() > kEarly)
+    pool_.log().publish_early(pool_.allocations_, pool_.blocks_);
+  pool_.allocations_.insert(pool_.allocations_.end(), allocations_.begin(), allocations_.end());
+  pool_.blocks_.insert(pool_.blocks_.end(), blocks_.begin(), blocks_.end());
+  pool_.frees_.insert(pool_.frees_.end(), frees_.begin(), frees_.end());
+  pool_.born_.insert(pool_.born_.end(), objects_.begin(), objects_.end());
+  allocations_.clear();
+}
+
+void Operation::after_commit() {
+  for (const Offset slot : new_slots_) pool_.limbo_.add_free(slot);
+  for (const auto& [object, slot] : to_limbo_) {
+    pool_.limbo_.taken(object, slot);
+    if (pool_.handles_.is_pinned(object)) {
+      pool_.handles_.set_on_limbo(object, true);
+    } else {
+      pool_.garbage_.push_back(object);
+    }
+  }
+  for (const Offset object : from_limbo_) {
+    pool_.limbo_.released(object);
+    pool_.handles_.set_on_limbo(object, false);
+  }
+}
+
+void Operation::undo() noexcept {
+  if (!allocations_.empty()) pool_.file_->cancel(allocations_.data(), allocations_.size());
+  if (in_transaction_) {
+    pool_.log().undo_to(mark_);
+    pool_.frees_.insert(pool_.frees_.end(), early_.begin(), early_.end());
+  } else if (logging_) {
+    pool_.log().roll_back();
+  }
+  pool_.undo_epoch_.fetch_add(1);
+}
+
+}  // namespace nvm::heap

@@ -1,0 +1,410 @@
+#include "heap/pool.h"
+
+#include <sys/random.h>
+
+#include <mutex>
+#include <utility>
+
+#include "heap/operation.h"
+#include "heap/tx_state.h"
+
+namespace nvm::heap {
+
+namespace {
+
+std::atomic<uint64_t> next_pool_id{1};
+
+uint64_t random_word() {
+  uint64_t word = 0;
+  while (getrandom(&word, sizeof word, 0) != static_cast<ssize_t>(sizeof word)) {
+  }
+  return word;
+}
+
+}  // namespace
+
+// ---- Opening
+
+std::shared_ptr<Pool> Pool::open(const OpenOptions& options, Initializer initialize,
+                                 Destroyer destroy) {
+  std::shared_ptr<Pool> pool(new Pool(PoolFile::open(options), destroy));
+  pool->start(initialize);
+  return pool;
+}
+
+Pool::Pool(std::unique_ptr<PoolFile> file, Destroyer destroy)
+    : id_(next_pool_id.fetch_add(1)),
+      path_(file->path()),
+      file_(std::move(file)),
+      destroy_(destroy),
+      ownership_(path_),
+      handles_(*this),
+      log_(*this),
+      limbo_(*this) {
+  writable_ = file_->access() == Access::write;
+  flushes_ = file_->backend().kind() != backend::Kind::memory;
+  refresh_mapping();
+}
+
+Pool::~Pool() {
+  try {
+    close();
+  } catch (const Error&) {
+    // Another thread's transaction is open: it is undone when the file is opened next.
+    state_.store(State::closed);
+  }
+}
+
+void Pool::refresh_mapping() noexcept {
+  base_ = file_->base();
+  size_ = file_->size();
+  heap_begin_ = file_->heap_begin();
+  root_ = file_->root();
+}
+
+void Pool::start(Initializer initialize) {
+  if (file_->created()) {
+    make_root(initialize);
+    file_->finish_creation();
+    return;
+  }
+  check_root();
+  hash_key_ = root().hash_key;
+  session_ = static_cast<uint32_t>(root().session) + 1;
+  log_.recover();
+  if (!writable_) return;
+  RootObject& header = root();
+  pmem::store(&header.session, uint64_t{session_});
+  flush(&header.session, sizeof header.session);
+  drain();
+  limbo_.rescan();
+  garbage_ = limbo_.objects();
+  own(-1);
+  collect_garbage();
+  disown();
+}
+
+void Pool::make_root(Initializer initialize) {
+  RootObject& header = root();
+  pmem::zero(&header, sizeof header);
+  hash_key_ = random_word();
+  session_ = 1;
+  header.major = kFormatMajor;
+  header.minor = kFormatMinor;
+  header.hash_key = hash_key_;
+  header.session = session_;
+  header.tx.state = tx_state(1, Phase::idle);
+  header.magic = kRootMagic;
+  pmem::hook_store(&header, sizeof header);
+  flush(&header, sizeof header);
+  drain();
+  log_.create();
+  own(-1);
+  {
+    std::lock_guard latch(latch_);
+    Operation operation(*this);
+    initialize(operation, root());
+    operation.commit();
+  }
+  disown();
+}
+
+void Pool::check_root() const {
+  const RootObject& header = root();
+  if (header.magic != kRootMagic)
+    throw Error(ErrorKind::corrupt, "the pool's root object is damaged", EUCLEAN, path_);
+  if (header.major != kFormatMajor)
+    throw Error(ErrorKind::layout,
+                "the pool has format " + std::to_string(header.major) + ", this version reads " +
+                    std::to_string(kFormatMajor) + ": dump it with the version that wrote it",
+                0, path_);
+  if (header.incompatible != 0 || (writable_ && header.ro_compatible != 0))
+    throw Error(ErrorKind::layout,
+                "the pool uses features that this version does not know: open it with a newer one",
+                0, path_);
+}
+
+// ---- Guards
+
+void Pool::check_writable() const {
+  if (!writable_)
+    throw Error(ErrorKind::read_only, "the pool is open for reading only", EROFS, path_);
+}
+
+void Pool::check_not_failed() const {
+  if (failed_ && in_transaction())
+    throw Error(ErrorKind::transaction,
+                "the transaction has been aborted: nothing can be done before its outermost block "
+                "ends",
+                0, path_);
+}
+
+void Pool::throw_not_open() const {
+  if (state_.load() == State::forked)
+    throw Error(ErrorKind::forked,
+                "the pool was opened by the parent process: open it anew in the child", 0, path_);
+  throw Error(ErrorKind::closed, "the pool is closed", 0, path_);
+}
+
+void Pool::throw_bad_offset(Offset offset, uint64_t bytes) const {
+  throw Error(ErrorKind::corrupt,
+              "damaged: " + std::to_string(bytes) + " bytes at offset " + std::to_string(offset) +
+                  " are not within the heap",
+              EUCLEAN, path_);
+}
+
+void Pool::throw_bad_type(Offset offset, Type wanted) const {
+  throw Error(ErrorKind::corrupt,
+              "damaged: the object at offset " + std::to_string(offset) + " is not of type " +
+                  std::to_string(static_cast<uint64_t>(wanted)),
+              EUCLEAN, path_);
+}
+
+void Pool::own(double timeout) {
+  if (ownership_.acquire(timeout)) {
+    undo_transaction();
+    finish_transaction();
+    ownership_.acquire(timeout);
+  }
+  try {
+    check_open();
+    check_not_failed();
+  } catch (...) {
+    ownership_.release();
+    throw;
+  }
+}
+
+void Pool::begin_reading(double timeout) {
+  check_open();
+  while (ownership_.acquire_shared(timeout)) {
+    own(timeout);
+    disown();
+  }
+}
+
+// ---- Durability
+
+void Pool::flush_lines(const void* address, size_t length, pmem::Site site) const noexcept {
+  pmem::SiteScope scope(site);
+  file_->backend().flush(address, length);
+}
+
+void Pool::fence(pmem::Site site) const noexcept {
+  pmem::SiteScope scope(site);
+  file_->backend().drain();
+}
+
+// ---- Transactions
+
+bool Pool::in_transaction() const noexcept {
+  const uint64_t thread = ownership_.transaction_thread.load(std::memory_order_relaxed);
+  return thread != 0 && thread == this_thread()->id;
+}
+
+void Pool::begin(double timeout) {
+  check_open();
+  check_writable();
+  own(timeout);
+  if (depth_ == 0) {
+    std::lock_guard latch(latch_);
+    ownership_.transaction_thread.store(this_thread()->id);
+  }
+  ++depth_;
+}
+
+void Pool::commit() {
+  check_open();
+  if (!in_transaction())
+    throw Error(ErrorKind::transaction, "commit of a transaction outside of a transaction", 0,
+                path_);
+  if (failed_) {
+    end_failed();
+    throw Error(ErrorKind::transaction,
+                "the transaction was aborted by a nested one: nothing is committed", ECANCELED,
+                path_);
+  }
+  if (depth_ > 1) {
+    --depth_;
+    ownership_.release();
+    return;
+  }
+  commit_outermost();
+}
+
+void Pool::commit_outermost() {
+  try {
+    for (bool done = false; !done;) {
+      try {
+        std::lock_guard latch(latch_);
+        log_.commit(allocations_, blocks_, frees_);
+        done = true;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::full) throw;
+        grow();
+      }
+    }
+  } catch (...) {
+    undo_transaction();
+    finish_transaction();
+    throw;
+  }
+  finish_transaction();
+}
+
+void Pool::abort() {
+  check_open();
+  if (!in_transaction())
+    throw Error(ErrorKind::transaction, "abort of a transaction outside of a transaction", 0,
+                path_);
+  if (failed_) return;
+  undo_transaction();
+  failed_ = true;
+}
+
+void Pool::end_failed() {
+  if (depth_ > 1) {
+    --depth_;
+    ownership_.release();
+  } else {
+    finish_transaction();
+  }
+}
+
+void Pool::undo_transaction() {
+  std::lock_guard latch(latch_);
+  if (!allocations_.empty()) file_->cancel(allocations_.data(), allocations_.size());
+  allocations_.clear();
+  blocks_.clear();
+  frees_.clear();
+  if (log_.active()) log_.roll_back();
+  for (const Offset object : std::exchange(born_, {})) handles_.make_stale(object);
+  handles_.clear_limbo_marks();
+  limbo_.rescan();
+  for (const Offset object : limbo_.objects()) {
+    if (handles_.is_pinned(object)) {
+      handles_.set_on_limbo(object, true);
+    } else {
+      garbage_.push_back(object);
+    }
+  }
+  undo_epoch_.fetch_add(1);
+}
+
+// REQUIRES: committed or undone. Gives back the last level of ownership.
+void Pool::finish_transaction() {
+  {
+    std::lock_guard latch(latch_);
+    ownership_.transaction_thread.store(0);
+  }
+  depth_ = 0;
+  failed_ = false;
+  born_.clear();
+  collect_garbage();
+  ownership_.release();
+}
+
+// ---- Garbage and room
+
+void Pool::find_garbage() {
+  if (!handles_.any_released()) return;
+  for (const Offset object : handles_.take_released()) garbage_.push_back(object);
+}
+
+bool Pool::free_step(Offset object) {
+  std::lock_guard latch(latch_);
+  if (!limbo_.contains(object) || (!closing_ && handles_.is_pinned(object))) return true;
+  Operation operation(*this);
+  const bool gone = destroy_(operation, object);
+  operation.commit();
+  return gone;
+}
+
+void Pool::collect_garbage() {
+  if (!writable_ || collecting_) return;
+  collecting_ = true;
+  find_garbage();
+  while (!garbage_.empty()) {
+    const Offset object = garbage_.back();
+    garbage_.pop_back();
+    const auto rest = static_cast<ptrdiff_t>(garbage_.size());
+    try {
+      // What it let go is freed before it is, so that limbo stays short.
+      if (!free_step(object)) garbage_.insert(garbage_.begin() + rest, object);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::full) continue;  // damaged: it stays on limbo, check() tells
+      if (!file_->can_grow()) {
+        garbage_.push_back(object);
+        break;
+      }
+      garbage_.push_back(object);
+      try {
+        grow();
+      } catch (const Error&) {
+        break;  // tried again after the next operation
+      }
+    }
+  }
+  collecting_ = false;
+}
+
+void Pool::grow() {
+  if (!file_->can_grow())
+    throw Error(ErrorKind::full,
+                "the pool is full at its limit of " + std::to_string(file_->limit()) +
+                    " bytes: open it with a larger size=",
+                ENOMEM, path_);
+  std::lock_guard latch(latch_);
+  if (!blocks_.empty()) log_.publish_early(allocations_, blocks_);
+  try {
+    file_->grow();
+  } catch (...) {
+    refresh_mapping();
+    throw;
+  }
+  refresh_mapping();
+}
+
+// ---- Closing
+
+void Pool::check_no_foreign_transaction() const {
+  const uint64_t thread = ownership_.transaction_thread.load();
+  if (thread == 0 || thread == this_thread()->id) return;
+  for (const uint64_t holder : ownership_.holders())
+    if (holder == thread)
+      throw Error(ErrorKind::transaction,
+                  "the pool cannot be closed: another thread is inside a transaction", 0, path_);
+}
+
+void Pool::close() {
+  if (closed()) return;
+  check_no_foreign_transaction();
+  if (ownership_.acquire(-1) || in_transaction()) {
+    undo_transaction();
+    finish_transaction();
+    ownership_.acquire(-1);
+  }
+  if (!closed()) {
+    if (writable_) {
+      closing_ = true;
+      garbage_ = limbo_.objects();
+      collect_garbage();
+    }
+    std::lock_guard latch(latch_);
+    state_.store(State::closed);
+    attachment_.reset();
+    file_.reset();
+  }
+  ownership_.release();
+}
+
+void Pool::forked() noexcept {
+  if (state_.exchange(State::forked) != State::open) {
+    state_.store(State::closed);
+    return;
+  }
+  ownership_.reset_after_fork();
+  file_->abandon_in_child();
+}
+
+}  // namespace nvm::heap
