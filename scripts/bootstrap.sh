@@ -31,7 +31,7 @@ binutils|readelf, for the check of the link order
 ccache|compiles nothing twice
 libgtest-dev|GoogleTest, for the tests of the core
 clang-format|layout of the C++ code
-clang-tidy|lint of the C++ code
+clang-tidy-16|lint of the C++ code
 pypy3|the second interpreter
 pypy3-dev|its headers
 pypy3-venv|its virtual environments

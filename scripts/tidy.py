@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (ROOT / "src" / "core", ROOT / "src" / "bindings")
+TIDY = shutil.which("clang-tidy-16") or "clang-tidy"
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -71,7 +73,7 @@ def key(file, command, common):
 
 def tidy(file, folder):
     command = [
-        *("clang-tidy", "--quiet", "-p", str(folder)),
+        *(TIDY, "--quiet", "-p", str(folder)),
         *("--extra-arg=-Wno-unknown-warning-option", str(file)),
     ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -79,7 +81,7 @@ def tidy(file, folder):
 
 def main(names):
     version = subprocess.run(
-        ["clang-tidy", "--version"], check=True, capture_output=True, text=True
+        [TIDY, "--version"], check=True, capture_output=True, text=True
     ).stdout
     common = version.encode() + (ROOT / ".clang-tidy").read_bytes()
     stamps = cache_folder()
