@@ -186,13 +186,11 @@ void Pool::begin_reading(double timeout) {
 // ---- Durability
 
 void Pool::flush_lines(const void* address, size_t length, pmem::Site site) const noexcept {
-  pmem::SiteScope scope(site);
-  file_->backend().flush(address, length);
+  if (pmem::hook_flush(site)) file_->backend().flush(address, length);
 }
 
 void Pool::fence(pmem::Site site) const noexcept {
-  pmem::SiteScope scope(site);
-  file_->backend().drain();
+  if (pmem::hook_drain(site)) file_->backend().drain();
 }
 
 // ---- Transactions
