@@ -11,7 +11,10 @@
 
 #include <Python.h>
 
+#include <cstdint>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "heap/access.h"
 #include "heap/pool.h"
@@ -83,22 +86,32 @@ inline void check(int result) {
   if (result < 0) throw PythonError{};
 }
 
-// The pool as Python sees it (pool.cpp).
+// How a level of a transaction was begun, and so how it has to end (transaction.cpp).
+enum class Level : uint8_t { block, begin };
+
+// The pool as Python sees it (pool.cpp). `pool` is set once and stays until the last proxy is gone,
+// closed or not.
 struct PoolObject {
-  PyObject_HEAD
-  std::shared_ptr<heap::Pool> pool;
+  PyObject_HEAD std::shared_ptr<heap::Pool> pool;
   PyObject* filename;   // as it was given, decoded
   PyObject* classes;    // dict: class id -> type; filled as classes are met
   PyObject* class_ids;  // dict: type -> class id
   PyObject* weakrefs;
+  heap::Handle* root_dict;  // pinned while the pool is open
+  uint64_t process;         // process_generation() when it was opened
+  char flag;                // "r", "w", "c", "n" or "x"
+  bool debug;
+  // Of the open transaction; used by its thread only.
+  std::vector<Level> levels;
+  std::vector<PyObject*> on_commit;
+  std::vector<PyObject*> on_abort;
 };
 
 // A persistent object as Python sees it: what PersistentList, PersistentDict and PersistentObject
 // instances begin with. It keeps its object pinned and its pool alive. One a persistent object:
 // `a is b` holds.
 struct Proxy {
-  PyObject_HEAD
-  heap::Handle* handle;  // pinned; null only while it is being made
+  PyObject_HEAD heap::Handle* handle;  // pinned; null only while it is being made
   PoolObject* pool;
   PyObject* weakrefs;
 };
@@ -107,68 +120,131 @@ struct Proxy {
 struct Types {
   PyTypeObject* pool = nullptr;         // pool.cpp
   PyTypeObject* transaction = nullptr;  // transaction.cpp
+  PyTypeObject* reading = nullptr;      // reading.cpp
   PyTypeObject* list = nullptr;         // list.cpp
   PyTypeObject* dict = nullptr;         // dict.cpp
   PyTypeObject* object = nullptr;       // object.cpp: PersistentObject
 };
 extern Types types;
 
+// Makes a heap type and adds it to the module under the last part of its name (module.cpp).
+PyTypeObject* add_type(PyObject* module, PyType_Spec& spec);
+
 bool is_proxy(PyObject* object) noexcept;  // of any of the persistent types (proxy.cpp)
 inline Proxy* as_proxy(PyObject* object) noexcept { return reinterpret_cast<Proxy*>(object); }
 
-// The object's offset; throws Error(closed / forked / stale). Every method begins with it.
-heap::Offset offset_of(Proxy* proxy);
 inline heap::Pool& pool_of(Proxy* proxy) noexcept { return *proxy->pool->pool; }
+[[noreturn]] void throw_no_object(Proxy* proxy);
+// The object's offset; throws Error(closed / forked / stale). Call it inside read() and mutate():
+// while they wait for another thread's transaction, an object born in it may turn stale.
+inline heap::Offset offset_of(Proxy* proxy) {
+  if (proxy->handle == nullptr) throw_no_object(proxy);
+  proxy->pool->pool->check_open();
+  const heap::Offset offset = proxy->handle->offset();
+  if (offset == 0) throw_no_object(proxy);
+  return offset;
+}
 
 // The proxy of a pinned object; takes the pin over. Runs Python code (class look-up, _v__init__):
 // never under a latch. New reference; throws PythonError or Error.
 Ref proxy_for(PoolObject* pool, heap::Handle* pinned);
-// tp_dealloc, tp_traverse and tp_clear of proxies of built-in kinds (proxy.cpp).
+// tp_dealloc and tp_traverse of proxies of built-in kinds (proxy.cpp); they need no tp_clear, since
+// every cycle leads through the pool.
 void proxy_dealloc(PyObject* self);
 int proxy_traverse(PyObject* self, visitproc visit, void* arg);
+// What a dealloc does with the handle: forgets the proxy, and unpins (takes no lock of the pool).
+void proxy_detach(Proxy* self) noexcept;
+
+// Provided by object.cpp: the proxy of a pinned record, as proxy_for. Sets handle->proxy.
+Ref make_object_proxy(PoolObject* pool, heap::Handle* pinned);
+// pool.new(type, *args, **kw): a new object on limbo, in a publish of its own. `kw` may be null.
+Ref new_list(PoolObject* pool, PyObject* args, PyObject* kw);                        // list.cpp
+Ref new_dict(PoolObject* pool, PyObject* args, PyObject* kw);                        // dict.cpp
+Ref new_object(PoolObject* pool, PyTypeObject* type, PyObject* args, PyObject* kw);  // object.cpp
+
+// The pool, open and usable here, or Error(closed / forked) (pool.cpp).
+heap::Pool& usable(PoolObject* pool);
+// The innermost pool that this thread has a transaction of, null if there is none. Borrowed.
+PoolObject* transaction_pool() noexcept;  // transaction.cpp
 
 // A Python object on its way into a pool (encode.cpp). Keeps alive what the value points to.
 class Encoded {
  public:
+  // store     the object is to be stored: refuses what cannot be.
+  // look_up   it is to be compared with what is stored (after hash() has been called): a subclass
+  //           of a built-in type that overrides neither __eq__ nor __hash__ counts as its base, and
+  //           what could not be stored is equal to nothing there.
+  enum class Purpose : uint8_t { store, look_up };
+
   // Throws Error(type) / PythonError; messages name the path to the part that cannot be stored.
-  Encoded(PoolObject* pool, PyObject* object);
+  Encoded(PoolObject* pool, PyObject* object, Purpose purpose = Purpose::store);
   ~Encoded();
-  Encoded(const Encoded&) = delete;
-  Encoded& operator=(const Encoded&) = delete;
-  // Forgets what an earlier run of the operation stored: call first thing inside mutate().
+  Encoded(Encoded&& other) noexcept;
+  Encoded& operator=(Encoded&&) = delete;
+  // Forgets what an earlier run of the operation stored: call first thing inside mutate(). Throws
+  // Error(stale) if a persistent object in it has been undone since.
   void begin();
   const object::Value& value() const noexcept { return root_; }
+  // False: nothing stored is equal to it (only for look_up); value() means nothing.
+  bool comparable() const noexcept { return comparable_; }
+  // Of a list, tuple, frozenset or dict (key, value, key, value, ...): the values in it. For extend
+  // and the like: encode the whole, then store its parts.
+  const std::vector<object::Value>& items() const;
+
+  struct Parts;  // of a container
 
  private:
-  friend class Encoder;
   object::Value root_;
-  std::unique_ptr<object::Graph> graph_;  // null for a plain value
-  PyObject* keep_ = nullptr;              // one object, or a list of them
+  bool comparable_ = true;
+  PyObject* keep_ = nullptr;      // what a value without parts points to
+  std::unique_ptr<Parts> parts_;  // null for a value without parts
 };
 
 // A value on its way out (decode.cpp): fetch() under the latch, build() after it.
 class Decoded {
  public:
   Decoded() = default;
-  ~Decoded();  // lets pins go that build() has not taken
-  Decoded(Decoded&& other) noexcept;
-  Decoded& operator=(Decoded&& other) noexcept;
+  ~Decoded() {
+    if (!empty()) drop();
+  }
+  Decoded(Decoded&& other) noexcept
+      : leaf_(other.leaf_), pinned_(other.pinned_), tree_(other.tree_) {
+    other.leaf_ = nullptr;
+    other.pinned_ = nullptr;
+    other.tree_ = nullptr;
+  }
+  Decoded& operator=(Decoded&& other) noexcept {
+    std::swap(leaf_, other.leaf_);
+    std::swap(pinned_, other.pinned_);
+    std::swap(tree_, other.tree_);
+    return *this;
+  }
   // Makes the Python object if it is untracked, else pins. Throws Error(corrupt), PythonError.
   static Decoded fetch(heap::Pool& pool, object::Cell cell);
   Ref build(PoolObject* pool);  // once
+  // Nothing was fetched (such as an absent key).
+  bool empty() const noexcept { return leaf_ == nullptr && pinned_ == nullptr && tree_ == nullptr; }
+
+  struct Tree;  // tuples and frozensets with what they hold
 
  private:
-  struct Tree;  // tuples and frozensets with what they hold
+  void drop() noexcept;  // lets pins go that build() has not taken
+
   PyObject* leaf_ = nullptr;
   heap::Handle* pinned_ = nullptr;
-  std::unique_ptr<Tree> tree_;
+  Tree* tree_ = nullptr;  // owned
 };
 
-// pool["users"][3] and the like, for messages; best effort.
-// Registers the functions and types of each file with the module; called from module.cpp.
+// The registers of module.cpp: each adds the functions and types of one file to the module. They
+// throw PythonError.
 void register_errors(PyObject* module);
+void register_waiting(PyObject* module);
+void register_process(PyObject* module);
+void register_open(PyObject* module);
 void register_pool(PyObject* module);
 void register_transaction(PyObject* module);
+void register_reading(PyObject* module);
+void register_libraries(PyObject* module);
 void register_list(PyObject* module);
 void register_dict(PyObject* module);
 void register_object(PyObject* module);
