@@ -5,6 +5,7 @@
 
 using nvm::pmem::interpose::find;
 using nvm::pmem::interpose::find_to_flush;
+using nvm::pmem::interpose::find_to_persist;
 using nvm::pmem::interpose::real;
 using nvm::pmem::interpose::take_undrained;
 using nvm::pmem::interpose::Target;
@@ -12,7 +13,7 @@ using nvm::pmem::interpose::Target;
 extern "C" {
 
 NVM_PMEM_EXPORT int pmem_is_pmem(const void* addr, size_t len) {
-  const Target target = find(addr).target;
+  const Target target = find(addr);
   if (target.operations == nullptr) return real().is_pmem(addr, len);
   return target.operations->is_pmem(target.context, addr, len) ? 1 : 0;
 }
@@ -30,9 +31,10 @@ NVM_PMEM_EXPORT void pmem_drain(void) {
 }
 
 NVM_PMEM_EXPORT void pmem_persist(const void* addr, size_t len) {
-  if (find(addr).target.operations == nullptr) return real().persist(addr, len);
-  pmem_flush(addr, len);
-  pmem_drain();
+  const Target target = find_to_persist(addr);
+  if (target.operations == nullptr) return real().persist(addr, len);
+  target.operations->flush(target.context, addr, len);
+  target.operations->drain(target.context);
 }
 
 NVM_PMEM_EXPORT void pmem_deep_flush(const void* addr, size_t len) {
@@ -42,7 +44,7 @@ NVM_PMEM_EXPORT void pmem_deep_flush(const void* addr, size_t len) {
 }
 
 NVM_PMEM_EXPORT int pmem_msync(const void* addr, size_t len) {
-  const Target target = find(addr).target;
+  const Target target = find(addr);
   if (target.operations == nullptr) return real().msync(addr, len);
   target.operations->msync(target.context, addr, len);
   return 0;

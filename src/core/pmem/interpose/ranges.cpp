@@ -1,8 +1,10 @@
-// A fixed table of ranges. Each slot is guarded by a sequence number whose last two bits say what
-// the slot is going through; readers take what they read only if the number is the same afterwards.
+// A fixed table of slots. Each is guarded by a sequence number whose last two bits say what the
+// slot is going through; readers take what they read only if the number is the same afterwards. The
+// opening of a thread is a slot of its own that holds every address.
 #include "pmem/interpose/ranges.h"
 
 #include <atomic>
+#include <cstdint>
 
 namespace nvm::pmem::interpose {
 namespace {
@@ -18,137 +20,154 @@ struct Slot {
   std::atomic<void*> context;
 };
 
-// Zero-initialized: all slots are free.
+// One attachment of a slot: once it is detached, the number is another.
+struct Place {
+  const Slot* slot;
+  uint64_t sequence;
+
+  bool operator==(const Place&) const = default;
+};
+
+// Zero-initialized: all are free.
 constinit Slot slots[kMaxRanges];
-// Slots at and beyond it have never been used.
-constinit std::atomic<uint32_t> slots_used;
+// Those at and beyond it have never been used.
+constinit std::atomic<size_t> slots_used;
 
 struct ThreadState {
-  Target opening;
-  Place undrained;
-  uint32_t recent_slot;  // tried first
+  const Slot* recent;  // tried first; null at first
+  Place undrained;     // slot null: none
+  Slot opening;
 };
 constinit thread_local ThreadState thread_state{};
 
-SlotState state_of(uint64_t sequence) { return static_cast<SlotState>(sequence & kStateMask); }
+bool in_use(uint64_t sequence) { return (sequence & kStateMask) == kInUse; }
 
-// Claims the slot for a change if it is in state `from`; the caller stores sequence + 1 when done.
-bool claim(Slot& slot, SlotState from, uint64_t& sequence) {
-  sequence = slot.sequence.load(std::memory_order_acquire);
-  if (state_of(sequence) != from) return false;
-  if (!slot.sequence.compare_exchange_strong(sequence, sequence + 1)) return false;
-  ++sequence;
-  return true;
-}
-
-void raise_slots_used(uint32_t count) {
-  uint32_t used = slots_used.load(std::memory_order_relaxed);
-  while (used < count && !slots_used.compare_exchange_weak(used, count)) {
-  }
-}
-
-// Reads the slot if it is in use, and whole.
-bool read(uint32_t index, Found& found, uintptr_t& base, size_t& length) {
-  const Slot& slot = slots[index];
+// Reads the target of a slot that is in use and holds `address`. Stays at the same attachment: what
+// was read counts only if the number has not moved.
+inline bool read(const Slot& slot, uintptr_t address, Target& target, Place& place) {
   const uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
-  if (state_of(sequence) != kInUse) return false;
-  base = slot.base.load(std::memory_order_acquire);
-  length = slot.length.load(std::memory_order_acquire);
-  found.target.operations = slot.operations.load(std::memory_order_acquire);
-  found.target.context = slot.context.load(std::memory_order_acquire);
-  found.place = {Place::Kind::range, index, sequence};
-  return slot.sequence.load(std::memory_order_relaxed) == sequence;
+  const uintptr_t base = slot.base.load(std::memory_order_acquire);
+  const size_t length = slot.length.load(std::memory_order_acquire);
+  target.operations = slot.operations.load(std::memory_order_acquire);
+  target.context = slot.context.load(std::memory_order_acquire);
+  place = {&slot, sequence};
+  return address - base < length && in_use(sequence) &&
+         slot.sequence.load(std::memory_order_relaxed) == sequence;
 }
 
-bool read_if_holding(uint32_t index, const void* address, Found& found) {
-  uintptr_t base = 0;
-  size_t length = 0;
-  return read(index, found, base, length) && reinterpret_cast<uintptr_t>(address) - base < length;
+bool search(ThreadState& state, uintptr_t address, Target& target, Place& place) {
+  const size_t used = slots_used.load(std::memory_order_acquire);
+  for (size_t index = 0; index < used; ++index) {
+    if (read(slots[index], address, target, place)) {
+      state.recent = &slots[index];
+      return true;
+    }
+  }
+  return read(state.opening, address, target, place);
 }
 
-// What `place` still stands for.
+inline bool lookup(ThreadState& state, const void* address, Target& target, Place& place) {
+  const auto value = reinterpret_cast<uintptr_t>(address);
+  if (state.recent != nullptr && read(*state.recent, value, target, place)) return true;
+  return search(state, value, target, place);
+}
+
+// The target of a place, none if it is attached no longer.
 Target resolve(const Place& place) {
-  if (place.kind == Place::Kind::opening) return thread_state.opening;
-  if (place.kind == Place::Kind::none) return {};
-  Found found;
-  uintptr_t base = 0;
-  size_t length = 0;
-  if (!read(place.slot, found, base, length)) return {};
-  return found.place.sequence == place.sequence ? found.target : Target{};
+  if (place.slot == nullptr) return {};
+  Target target;
+  Place now{};
+  const uintptr_t address = place.slot->base.load(std::memory_order_acquire);
+  return read(*place.slot, address, target, now) && now == place ? target : Target{};
 }
 
-bool same(const Place& a, const Place& b) {
-  return a.kind == b.kind && a.slot == b.slot && a.sequence == b.sequence;
-}
-
-// This thread now leaves flushes at `place`; those it left elsewhere are drained.
-void remember(const Place& place) {
-  ThreadState& state = thread_state;
-  if (same(state.undrained, place)) return;
+// From now on this thread's flushes are at `place`; those it left elsewhere are drained.
+inline void turn_to(ThreadState& state, const Place& place) {
+  if (state.undrained.slot == nullptr) {
+    state.undrained = place;
+    return;
+  }
   const Target earlier = resolve(state.undrained);
   state.undrained = place;
   if (earlier.operations != nullptr) earlier.operations->drain(earlier.context);
 }
 
+void fill(Slot& slot, uintptr_t base, size_t length, Target target) {
+  slot.base.store(base, std::memory_order_release);
+  slot.length.store(length, std::memory_order_release);
+  slot.operations.store(target.operations, std::memory_order_release);
+  slot.context.store(target.context, std::memory_order_release);
+}
+
+// Moves the slot from state `from` to the next one, where it belongs to the caller, who moves it on
+// with advance().
+bool claim(Slot& slot, SlotState from) {
+  uint64_t sequence = slot.sequence.load(std::memory_order_acquire);
+  return (sequence & kStateMask) == from &&
+         slot.sequence.compare_exchange_strong(sequence, sequence + 1);
+}
+
+void advance(Slot& slot) { slot.sequence.fetch_add(1, std::memory_order_release); }
+
 }  // namespace
 
-Found find(const void* address) noexcept {
-  ThreadState& state = thread_state;
-  Found found;
-  if (read_if_holding(state.recent_slot, address, found)) return found;
-  const uint32_t used = slots_used.load(std::memory_order_acquire);
-  for (uint32_t index = 0; index < used; ++index) {
-    if (read_if_holding(index, address, found)) {
-      state.recent_slot = index;
-      return found;
-    }
-  }
-  if (state.opening.operations == nullptr) return {};
-  return {state.opening, {Place::Kind::opening, 0, 0}};
+Target find(const void* address) noexcept {
+  Target target;
+  Place place{};
+  return lookup(thread_state, address, target, place) ? target : Target{};
 }
 
 Target find_to_flush(const void* address) noexcept {
-  const Found found = find(address);
-  if (found.place.kind != Place::Kind::none) remember(found.place);
-  return found.target;
-}
-
-Target take_undrained() noexcept {
-  const Target target = resolve(thread_state.undrained);
-  thread_state.undrained = {};
+  ThreadState& state = thread_state;
+  Target target;
+  Place place{};
+  if (!lookup(state, address, target, place)) return {};
+  if (!(state.undrained == place)) turn_to(state, place);
   return target;
 }
 
+Target find_to_persist(const void* address) noexcept {
+  ThreadState& state = thread_state;
+  Target target;
+  Place place{};
+  if (!lookup(state, address, target, place)) return {};
+  if (state.undrained == place) state.undrained = {};
+  return target;
+}
+
+Target take_undrained() noexcept {
+  ThreadState& state = thread_state;
+  const Target target = resolve(state.undrained);
+  state.undrained = {};
+  return target;
+}
+
+void note_flush(const void* address) noexcept { find_to_flush(address); }
+
 bool attach(const void* base, size_t length, Target target) noexcept {
-  for (uint32_t index = 0; index < kMaxRanges; ++index) {
+  for (size_t index = 0; index < kMaxRanges; ++index) {
     Slot& slot = slots[index];
-    uint64_t sequence = 0;
-    if (!claim(slot, kFree, sequence)) continue;
-    slot.base.store(reinterpret_cast<uintptr_t>(base), std::memory_order_release);
-    slot.length.store(length, std::memory_order_release);
-    slot.operations.store(target.operations, std::memory_order_release);
-    slot.context.store(target.context, std::memory_order_release);
-    slot.sequence.store(sequence + 1, std::memory_order_release);
-    raise_slots_used(index + 1);
+    if (!claim(slot, kFree)) continue;
+    fill(slot, reinterpret_cast<uintptr_t>(base), length, target);
+    advance(slot);
+    size_t used = slots_used.load(std::memory_order_relaxed);
+    while (used <= index && !slots_used.compare_exchange_weak(used, index + 1)) {
+    }
     return true;
   }
   return false;
 }
 
 Target detach(const void* base) noexcept {
-  const uint32_t used = slots_used.load(std::memory_order_acquire);
-  for (uint32_t index = 0; index < used; ++index) {
+  const size_t used = slots_used.load(std::memory_order_acquire);
+  for (size_t index = 0; index < used; ++index) {
     Slot& slot = slots[index];
     if (slot.base.load(std::memory_order_acquire) != reinterpret_cast<uintptr_t>(base)) continue;
-    uint64_t sequence = 0;
-    if (!claim(slot, kInUse, sequence)) continue;
+    if (!claim(slot, kInUse)) continue;
     const Target target{slot.operations.load(std::memory_order_relaxed),
                         slot.context.load(std::memory_order_relaxed)};
-    slot.base.store(0, std::memory_order_release);
-    slot.length.store(0, std::memory_order_release);
-    slot.operations.store(nullptr, std::memory_order_release);
-    slot.context.store(nullptr, std::memory_order_release);
-    slot.sequence.store(sequence + 1, std::memory_order_release);
+    fill(slot, 0, 0, {});
+    advance(slot);
     return target;
   }
   return {};
@@ -156,13 +175,20 @@ Target detach(const void* base) noexcept {
 
 Target set_opening(Target target) noexcept {
   ThreadState& state = thread_state;
-  const Target before = state.opening;
-  // What was flushed under the old opening is drained while we still know where.
-  if (state.undrained.kind == Place::Kind::opening) remember({});
-  state.opening = target;
+  Slot& slot = state.opening;
+  // What was flushed under the old opening is drained while it is still known where.
+  if (state.undrained.slot == &slot) turn_to(state, {});
+  const Target before{slot.operations.load(std::memory_order_relaxed),
+                      slot.context.load(std::memory_order_relaxed)};
+  if (claim(slot, kInUse)) {
+    fill(slot, 0, 0, {});
+    advance(slot);
+  }
+  if (target.operations != nullptr && claim(slot, kFree)) {
+    fill(slot, 0, SIZE_MAX, target);
+    advance(slot);
+  }
   return before;
 }
-
-void note_flush(const void* address) noexcept { find_to_flush(address); }
 
 }  // namespace nvm::pmem::interpose

@@ -1,33 +1,20 @@
-// Which range an address lies in, and what the current thread last flushed.
+// Which range an address lies in, and where the current thread last flushed.
 #pragma once
-
-#include <cstdint>
 
 #include "pmem/interpose/interpose.h"
 
 namespace nvm::pmem::interpose {
 
-// A place that calls can go to. Only the attachment made at `sequence` is meant: once it is
-// detached, resolve() gives none.
-struct Place {
-  enum class Kind : uint8_t { none, range, opening };
-  Kind kind = Kind::none;
-  uint32_t slot = 0;
-  uint64_t sequence = 0;
-};
+// The target of the range that holds `address`, else of this thread's opening, else none.
+Target find(const void* address) noexcept;
 
-struct Found {
-  Target target;
-  Place place;
-};
-
-// The range that holds `address`, else this thread's opening, else none.
-Found find(const void* address) noexcept;
-
-// As find, for a call that may leave flushes undrained: remembers the place for drain().
+// As find, for a call that may leave flushes undrained: remembers them for take_undrained().
 Target find_to_flush(const void* address) noexcept;
 
-// Where this thread's next drain must go (none: the real libpmem); forgets it.
+// As find, for a call that flushes and drains: what this thread left undrained there is forgotten.
+Target find_to_persist(const void* address) noexcept;
+
+// Where this thread has flushed since its last drain, if that is still attached; forgets it.
 Target take_undrained() noexcept;
 
 }  // namespace nvm::pmem::interpose
