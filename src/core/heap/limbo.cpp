@@ -31,6 +31,13 @@ void Limbo::rescan() {
   }
 }
 
+std::vector<Offset> Limbo::segments() const {
+  std::vector<Offset> blocks;
+  for (Offset at = pool_.root().limbo; at != 0; at = pool_.at<LimboSegment>(at)->next)
+    blocks.push_back(at);
+  return blocks;
+}
+
 std::vector<Offset> Limbo::objects() const {
   std::vector<Offset> objects;
   objects.reserve(slot_of_.size());

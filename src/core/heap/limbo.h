@@ -25,7 +25,8 @@ class Limbo {
 
   // Reads the list anew (at open, after an abort). Throws Error(corrupt) for a damaged list.
   void rescan();
-  std::vector<Offset> objects() const;  // in no order
+  std::vector<Offset> objects() const;   // in no order
+  std::vector<Offset> segments() const;  // the blocks of the list itself
   bool contains(Offset object) const { return slot_of_.count(object) != 0; }
   bool empty() const noexcept { return slot_of_.empty(); }
 

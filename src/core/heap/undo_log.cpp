@@ -183,6 +183,13 @@ void UndoLog::release_chain(Offset* link, std::vector<Offset>& blocks) {
   }
 }
 
+std::vector<Offset> UndoLog::blocks() const {
+  std::vector<Offset> blocks;
+  for (const Segment& segment : segments_) blocks.push_back(segment.offset);
+  for (const Payload& payload : payloads_) blocks.push_back(payload.offset);
+  return blocks;
+}
+
 // ---- Logging
 
 void UndoLog::begin() {

@@ -82,6 +82,9 @@ class UndoLog {
   uint64_t mark() const noexcept { return count_; }
   void undo_to(uint64_t mark);
 
+  // The blocks of the log itself.
+  std::vector<Offset> blocks() const;
+
   static constexpr uint64_t kFirstSlots = 1022;
   static constexpr uint64_t kMostSlots = (uint64_t{4} << 20) / 16 - 2;
   static constexpr uint64_t kPayloadBytes = uint64_t{64} << 10;

@@ -1,0 +1,43 @@
+// Says of a whole pool whether it is sound: what can be reached is intact and counted right, and
+// what is allocated can be reached.
+//
+//   1. Every block that is reached is allocated, and reached once (blobs, bodies) or through
+//      references alone (counted objects).
+//   2. Every counted object's count is the number of references found.
+//   3. An object without references is on limbo, and an object on limbo has none.
+//   4. Every allocated block is reached: what is not is a leak. Objects with references that only
+//      lie in a cycle with one another are reported apart: they are garbage, not damage.
+//   5. Each type's own invariants (trace.h).
+//
+// Time and memory are proportional to the number of allocated blocks: about 40 bytes each.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "heap/pool.h"
+
+namespace nvm::collect {
+
+struct Finding {
+  enum class Kind { damage, count, leak, limbo } kind;
+  heap::Offset offset;  // of the block or object concerned, 0: none
+  std::string what;
+};
+
+struct CheckReport {
+  std::vector<Finding> findings;  // empty: sound
+  uint64_t objects = 0;           // counted objects reached
+  uint64_t blocks = 0;            // allocated blocks in all
+  uint64_t cyclic_garbage = 0;    // objects that nothing but themselves keeps alive
+};
+
+// Called now and then with blocks done and blocks in all; may throw to stop.
+using Progress = std::function<void(uint64_t done, uint64_t total)>;
+
+// REQUIRES: the caller owns the pool (Pool::own) and is in no transaction.
+CheckReport check(heap::Pool& pool, const Progress& progress = {});
+
+}  // namespace nvm::collect
