@@ -1,0 +1,78 @@
+// A pool with nothing but the heap in it: root words and plain blocks, for tests of the layers
+// below the objects.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "heap/access.h"
+#include "heap/heap_walk.h"
+#include "heap/pool.h"
+
+namespace nvm::heap::testing {
+
+inline bool destroy_plain(Operation& op, Offset object) {
+  op.free(object);
+  return true;
+}
+inline void initialize_plain(Operation& op, RootObject& root) {
+  op.set(&root.root, 1);
+  op.set(&root.root_dict, 1);
+}
+
+class HeapTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/nvm-XXXXXX");
+    folder_ = mkdtemp(pattern.data());
+    open();
+  }
+  void TearDown() override {
+    pool_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string path(const std::string& name = "pool") const { return folder_ + "/" + name; }
+  static std::shared_ptr<Pool> open_at(const std::string& path, uint64_t limit = uint64_t{64} << 20) {
+    OpenOptions options;
+    options.path = path;
+    options.limit = limit;
+    options.initial_size = kMinPoolSize;
+    return Pool::open(options, initialize_plain, destroy_plain);
+  }
+  void open(uint64_t limit = uint64_t{64} << 20) { pool_ = open_at(path(), limit); }
+  void reopen() {
+    pool_.reset();
+    open();
+  }
+  // The pool as a cut of the process at this very moment leaves it.
+  std::shared_ptr<Pool> open_copy() {
+    const std::string copy = path("copy-" + std::to_string(copies_++));
+    std::filesystem::copy_file(path(), copy);
+    return open_at(copy);
+  }
+
+  static uint64_t blocks(const Pool& pool) {
+    HeapWalk walk(pool.file().base(), pool.file().size());
+    Block block;
+    uint64_t count = 0;
+    while (walk.next(block)) count += block.internal ? 0 : 1;
+    return count;
+  }
+  uint64_t word() const { return pool_->root().root; }
+  void set_word(uint64_t value) {
+    mutate(*pool_, [&](Operation& op) { op.set(&op.pool().root().root, value); });
+  }
+
+  std::string folder_;
+  std::shared_ptr<Pool> pool_;
+  int copies_ = 0;
+};
+
+}  // namespace nvm::heap::testing

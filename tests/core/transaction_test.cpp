@@ -1,0 +1,437 @@
+// Transactions of the heap: what they commit, undo and leave to recovery.
+#include <thread>
+#include <vector>
+
+#include "heap/tx_state.h"
+#include "heap_fixture.h"
+
+namespace nvm::heap::testing {
+namespace {
+
+class Transaction : public HeapTest {
+ protected:
+  static constexpr size_t kCells = 1000;
+
+  // A block of words that the root names, so that many places can be changed.
+  void make_cells() {
+    mutate(*pool_, [&](Operation& op) {
+      const Offset block = op.allocate_blob(kCells * 8);
+      auto* words = op.at<uint64_t>(block, kCells * 8);
+      pmem::zero(words, kCells * 8);
+      op.written(words, kCells * 8);
+      op.set(&op.pool().root().root, block);
+    });
+  }
+  static uint64_t* cell(Pool& pool, size_t i) {
+    return pool.at<uint64_t>(pool.root().root, kCells * 8) + i;
+  }
+  void set_cell(size_t i, uint64_t value) {
+    mutate(*pool_, [&](Operation& op) { op.set(cell(op.pool(), i), value); });
+  }
+  Offset allocate(uint64_t bytes = 32) {
+    return mutate(*pool_, [&](Operation& op) { return op.allocate_blob(bytes); });
+  }
+  void free(Offset block) {
+    mutate(*pool_, [&](Operation& op) { op.free(block); });
+  }
+  void end_aborted() {
+    pool_->abort();
+    pool_->end_failed();
+  }
+};
+
+TEST_F(Transaction, OneWordSurvivesReopening) {
+  set_word(42);
+  reopen();
+  EXPECT_EQ(word(), 42U);
+}
+
+TEST_F(Transaction, CommitKeepsEveryChange) {
+  make_cells();
+  pool_->begin();
+  for (size_t i = 0; i < kCells; ++i) set_cell(i, i + 1);
+  pool_->commit();
+  reopen();
+  for (size_t i = 0; i < kCells; ++i) ASSERT_EQ(*cell(*pool_, i), i + 1);
+}
+
+TEST_F(Transaction, AbortRestoresEveryChange) {
+  make_cells();
+  for (size_t i = 0; i < kCells; ++i) set_cell(i, i);
+  pool_->begin();
+  for (int round = 0; round < 3; ++round)
+    for (size_t i = 0; i < kCells; ++i) set_cell(i, 7);
+  end_aborted();
+  for (size_t i = 0; i < kCells; ++i) ASSERT_EQ(*cell(*pool_, i), i);
+}
+
+TEST_F(Transaction, ACutInTheMiddleUndoesAll) {
+  make_cells();
+  set_cell(0, 5);
+  pool_->begin();
+  for (size_t i = 0; i < kCells; ++i) set_cell(i, 9);
+  const auto copy = open_copy();
+  EXPECT_EQ(*cell(*copy, 0), 5U);
+  for (size_t i = 1; i < kCells; ++i) ASSERT_EQ(*cell(*copy, i), 0U);
+  pool_->commit();
+  EXPECT_EQ(*cell(*pool_, 0), 9U);
+}
+
+TEST_F(Transaction, RangesAreRestoredByAbortAndRecovery) {
+  make_cells();
+  for (size_t i = 0; i < kCells; ++i) set_cell(i, i);
+  const auto move = [](Operation& op) {
+    uint64_t* const first = cell(op.pool(), 0);
+    op.change(first, (kCells - 1) * 8);
+    pmem::move(first, first + 1, (kCells - 1) * 8);
+    op.written(first, (kCells - 1) * 8);
+  };
+  pool_->begin();
+  mutate(*pool_, move);
+  mutate(*pool_, move);
+  EXPECT_EQ(*cell(*pool_, 0), 2U);
+  {
+    const auto copy = open_copy();
+    for (size_t i = 0; i < kCells; ++i) ASSERT_EQ(*cell(*copy, i), i);
+  }
+  end_aborted();
+  for (size_t i = 0; i < kCells; ++i) ASSERT_EQ(*cell(*pool_, i), i);
+}
+
+TEST_F(Transaction, AFailedOperationUndoesOnlyItself) {
+  make_cells();
+  pool_->begin();
+  set_cell(0, 1);
+  EXPECT_THROW(mutate(*pool_,
+                      [](Operation& op) {
+                        uint64_t* const first = cell(op.pool(), 0);
+                        op.change(first, 16);
+                        pmem::store(first, uint64_t{99});
+                        op.set(first + 5, 99);
+                        throw Error(ErrorKind::value, "on purpose");
+                      }),
+               Error);
+  set_cell(2, 3);
+  pool_->commit();
+  reopen();
+  EXPECT_EQ(*cell(*pool_, 0), 1U);
+  EXPECT_EQ(*cell(*pool_, 1), 0U);
+  EXPECT_EQ(*cell(*pool_, 2), 3U);
+  EXPECT_EQ(*cell(*pool_, 5), 0U);
+}
+
+TEST_F(Transaction, ManyAllocationsAreThereOrNot) {
+  const uint64_t before = blocks(*pool_);
+  pool_->begin();
+  for (int i = 0; i < 500; ++i) allocate();
+  EXPECT_EQ(blocks(*open_copy()), before);
+  pool_->commit();
+  EXPECT_EQ(blocks(*pool_), before + 500);
+
+  pool_->begin();
+  for (int i = 0; i < 500; ++i) allocate();
+  end_aborted();
+  EXPECT_EQ(blocks(*pool_), before + 500);
+}
+
+TEST_F(Transaction, ManyFreesAreDoneOrNot) {
+  const uint64_t before = blocks(*pool_);
+  std::vector<Offset> made;
+  for (int i = 0; i < 300; ++i) made.push_back(allocate());
+  pool_->begin();
+  for (const Offset block : made) free(block);
+  EXPECT_EQ(blocks(*open_copy()), before + 300);
+  end_aborted();
+  EXPECT_EQ(blocks(*pool_), before + 300);
+  pool_->begin();
+  for (const Offset block : made) free(block);
+  pool_->commit();
+  EXPECT_EQ(blocks(*pool_), before);
+}
+
+TEST_F(Transaction, OneOperationMayAllocateAndFreeHundreds) {
+  const uint64_t before = blocks(*pool_);
+  std::vector<Offset> made;
+  mutate(*pool_, [&](Operation& op) {
+    made.clear();
+    for (int i = 0; i < 300; ++i) made.push_back(op.allocate_blob(48));
+  });
+  EXPECT_EQ(blocks(*pool_), before + 300);
+  EXPECT_THROW(mutate(*pool_,
+                      [&](Operation& op) {
+                        for (int i = 0; i < 100; ++i) op.allocate_blob(48);
+                        throw Error(ErrorKind::value, "on purpose");
+                      }),
+               Error);
+  EXPECT_EQ(blocks(*pool_), before + 300);
+  mutate(*pool_, [&](Operation& op) {
+    for (const Offset block : made) op.free(block);
+    op.set(&op.pool().root().root, 8);
+  });
+  EXPECT_EQ(blocks(*pool_), before);
+  EXPECT_EQ(word(), 8U);
+}
+
+TEST_F(Transaction, ABlockMadeAndFreedInsideNeverComesToBe) {
+  const uint64_t before = blocks(*pool_);
+  mutate(*pool_, [](Operation& op) { op.free(op.allocate_blob(64)); });
+  EXPECT_EQ(blocks(*pool_), before);
+  pool_->begin();
+  free(allocate());
+  for (int i = 0; i < 100; ++i) free(allocate());
+  pool_->commit();
+  EXPECT_EQ(blocks(*pool_), before);
+}
+
+TEST_F(Transaction, NestedOnesJoinTheOuterOne) {
+  pool_->begin();
+  set_word(2);
+  pool_->begin();
+  set_word(3);
+  pool_->commit();
+  EXPECT_TRUE(pool_->in_transaction());
+  pool_->abort();
+  pool_->end_failed();
+  EXPECT_FALSE(pool_->in_transaction());
+  EXPECT_EQ(word(), 1U);
+}
+
+TEST_F(Transaction, AfterAnAbortInsideNothingIsCommitted) {
+  pool_->begin();
+  set_word(2);
+  pool_->begin();
+  pool_->abort();
+  pool_->end_failed();
+  EXPECT_THROW(set_word(3), Error);
+  EXPECT_THROW(read(*pool_, [] { return 0; }), Error);
+  EXPECT_THROW(pool_->commit(), Error);
+  EXPECT_FALSE(pool_->in_transaction());
+  EXPECT_EQ(word(), 1U);
+  set_word(4);
+  EXPECT_EQ(word(), 4U);
+}
+
+TEST_F(Transaction, CommitAndAbortOutsideAreErrors) {
+  EXPECT_THROW(pool_->commit(), Error);
+  EXPECT_THROW(pool_->abort(), Error);
+}
+
+TEST_F(Transaction, GenerationsWrapWithoutHarm) {
+  make_cells();
+  constexpr uint64_t kWrap = uint64_t{1} << 20;
+  pool_->root().tx.state = tx_state(kWrap - 3, Phase::idle);
+  for (uint64_t round = 1; round < 8; ++round) {
+    pool_->begin();
+    for (size_t i = 0; i < 20; ++i) set_cell(i, round);
+    if (round % 2 == 0) {
+      EXPECT_EQ(*cell(*open_copy(), 3), round - 1);
+      end_aborted();
+      EXPECT_EQ(*cell(*pool_, 3), round - 1);
+    } else {
+      pool_->commit();
+    }
+    const auto copy = open_copy();
+    EXPECT_EQ(*cell(*copy, 3), *cell(*pool_, 3));
+  }
+}
+
+TEST_F(Transaction, ManyMoreChangesThanOneSegmentHolds) {
+  constexpr size_t kWords = 200000;
+  mutate(*pool_, [&](Operation& op) {
+    const Offset block = op.allocate_blob(kWords * 8);
+    pmem::zero(op.at<char>(block, kWords * 8), kWords * 8);
+    op.set(&op.pool().root().root, block);
+  });
+  const uint64_t before = blocks(*pool_);
+  const auto fill = [&](uint64_t value) {
+    for (size_t begin = 0; begin < kWords; begin += 1000)
+      mutate(*pool_, [&](Operation& op) {
+        auto* words = op.at<uint64_t>(op.pool().root().root, kWords * 8);
+        for (size_t i = begin; i < begin + 1000; ++i) op.set(words + i, value + i);
+      });
+  };
+  pool_->begin();
+  fill(1);
+  EXPECT_EQ(pool_->at<uint64_t>(word(), kWords * 8)[kWords - 1], kWords);
+  EXPECT_EQ(open_copy()->at<uint64_t>(word(), kWords * 8)[kWords - 1], 0U);
+  end_aborted();
+  EXPECT_EQ(pool_->at<uint64_t>(word(), kWords * 8)[5], 0U);
+  pool_->begin();
+  fill(2);
+  pool_->commit();
+  EXPECT_EQ(pool_->at<uint64_t>(word(), kWords * 8)[5], 7U);
+  EXPECT_EQ(blocks(*pool_), before);  // the log's further segments are given back
+}
+
+TEST_F(Transaction, GrowsThePoolInTheMiddle) {
+  const uint64_t size = pool_->file().size();
+  pool_->begin();
+  for (int i = 0; i < 40; ++i) allocate(1 << 20);
+  EXPECT_GT(pool_->file().size(), size);
+  EXPECT_LT(blocks(*open_copy()), 20U);
+  pool_->commit();
+  const uint64_t after = blocks(*pool_);
+  reopen();
+  EXPECT_EQ(blocks(*pool_), after);
+}
+
+TEST_F(Transaction, AFullPoolUndoesTheOperationAndGoesOn) {
+  std::vector<Offset> made;
+  const auto fill = [&] {
+    for (;;) made.push_back(allocate(1 << 20));
+  };
+  EXPECT_THROW(fill(), Error);
+  set_word(3);
+  EXPECT_EQ(word(), 3U);
+  for (const Offset block : made) free(block);
+  EXPECT_NE(allocate(1 << 20), 0U);
+}
+
+// ---- Limbo
+
+TEST_F(Transaction, AnUnreferencedObjectIsFreedAtOnceUnlessPinned) {
+  const uint64_t before = blocks(*pool_);
+  const auto make = [](Operation& op) { return op.allocate_object(Type::list, 40); };
+  mutate(*pool_, make);
+  EXPECT_EQ(blocks(*pool_), before);
+
+  Handle* handle = nullptr;
+  const Offset object = mutate(*pool_, [&](Operation& op) {
+    const Offset made = make(op);
+    if (handle != nullptr) op.pool().handles().unpin(handle);
+    handle = op.pool().handles().pin(made);
+    return made;
+  });
+  EXPECT_EQ(blocks(*pool_), before + 1);
+  EXPECT_TRUE(pool_->limbo().contains(object));
+  EXPECT_EQ(blocks(*open_copy()), before);  // a cut frees it at the next open
+  pool_->handles().unpin(handle);
+  set_word(2);
+  EXPECT_EQ(blocks(*pool_), before);
+}
+
+TEST_F(Transaction, TheFirstReferenceTakesAnObjectOffLimbo) {
+  Handle* handle = nullptr;
+  const Offset object = mutate(*pool_, [&](Operation& op) {
+    const Offset made = op.allocate_object(Type::list, 40);
+    handle = op.pool().handles().pin(made);
+    return made;
+  });
+  mutate(*pool_, [&](Operation& op) {
+    op.set(&op.pool().root().root, object);
+    op.refer(object);
+  });
+  EXPECT_FALSE(pool_->limbo().contains(object));
+  pool_->handles().unpin(handle);
+  EXPECT_TRUE(pool_->file().is_allocated(object));
+  mutate(*pool_, [&](Operation& op) {
+    op.set(&op.pool().root().root, 1);
+    op.drop(object);
+  });
+  EXPECT_FALSE(pool_->file().is_allocated(object));
+}
+
+TEST_F(Transaction, AbortPutsAnObjectBackOnLimboAndStalesTheNewOnes) {
+  Handle* handle = nullptr;
+  const Offset object = mutate(*pool_, [&](Operation& op) {
+    const Offset made = op.allocate_object(Type::list, 40);
+    handle = op.pool().handles().pin(made);
+    return made;
+  });
+  pool_->begin();
+  Handle* young = nullptr;
+  mutate(*pool_, [&](Operation& op) {
+    op.refer(object);
+    young = op.pool().handles().pin(op.allocate_object(Type::list, 40));
+  });
+  end_aborted();
+  EXPECT_EQ(young->offset(), 0U);
+  EXPECT_TRUE(pool_->limbo().contains(object));
+  pool_->handles().unpin(young);
+  pool_->handles().unpin(handle);
+  set_word(2);
+  EXPECT_FALSE(pool_->file().is_allocated(object));
+}
+
+// ---- Threads
+
+TEST_F(Transaction, OthersWaitForItsEnd) {
+  pool_->begin();
+  set_word(2);
+  uint64_t seen = 0;
+  std::thread reader([&] { seen = read(*pool_, [&] { return word(); }); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  set_word(3);
+  pool_->commit();
+  reader.join();
+  EXPECT_EQ(seen, 3U);
+}
+
+TEST_F(Transaction, AWaitMayTimeOut) {
+  pool_->begin();
+  std::thread other([&] { EXPECT_THROW(pool_->begin(0.05), Error); });
+  other.join();
+  pool_->commit();
+}
+
+TEST_F(Transaction, ADeadThreadsTransactionIsUndoneByTheNext) {
+  std::thread([&] {
+    pool_->begin();
+    set_word(9);
+  }).join();
+  EXPECT_EQ(read(*pool_, [&] { return word(); }), 1U);
+  set_word(4);
+  EXPECT_EQ(word(), 4U);
+}
+
+TEST_F(Transaction, TwoThreadsOfTwoPoolsAreToldOfTheirDeadlock) {
+  const auto other = open_at(path("other"));
+  pool_->begin();
+  std::thread thread([&] {
+    other->begin();
+    try {
+      pool_->begin();
+      pool_->commit();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::transaction);
+    }
+    other->commit();
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  try {
+    other->begin();
+    other->commit();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::transaction);
+  }
+  pool_->commit();
+  thread.join();
+}
+
+TEST_F(Transaction, ReadersShareAndForbidWrites) {
+  pool_->begin_reading();
+  EXPECT_THROW(set_word(2), Error);
+  std::thread([&] {
+    pool_->begin_reading();
+    EXPECT_EQ(read(*pool_, [&] { return word(); }), 1U);
+    pool_->end_reading();
+  }).join();
+  std::thread([&] { EXPECT_THROW(pool_->begin(0.05), Error); }).join();
+  pool_->end_reading();
+  set_word(2);
+}
+
+TEST_F(Transaction, AClosedPoolRefusesEverything) {
+  pool_->begin();
+  set_word(2);
+  pool_->close();
+  pool_->close();
+  EXPECT_THROW(set_word(3), Error);
+  EXPECT_THROW(pool_->begin(), Error);
+  EXPECT_THROW(read(*pool_, [] { return 0; }), Error);
+  open();
+  EXPECT_EQ(word(), 1U);
+}
+
+}  // namespace
+}  // namespace nvm::heap::testing
