@@ -34,7 +34,8 @@ package() {
   wanted=$(find src/nvm -name '*.py' -o -name '*.pyi' | sort |
     cat - pyproject.toml CMakeLists.txt src/bindings/CMakeLists.txt
     echo "$werror $python")
-  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && "$python" -c 'import nvm' 2>/dev/null; then
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] &&
+    "$python" -c 'import importlib.metadata as m; m.version("pynvm")' 2>/dev/null; then
     local site
     site=$("$python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
     cmake --build "$folder"
