@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (ROOT / "src" / "core", ROOT / "src" / "bindings")
 TIDY = shutil.which("clang-tidy-16") or "clang-tidy"
+DATABASE = ROOT / "build" / "tidy"
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -45,19 +46,15 @@ def closure(path):
     return sorted({file.resolve() for file in seen})
 
 
-def databases():
-    """The folders of the compilation databases: the core's and the bindings'."""
-    return ROOT / "build" / "release", ROOT / "build" / sys.implementation.cache_tag
-
-
 def entries():
-    """Each of our sources once, with its compilation database and command."""
+    """The compilation database's entry of each of our sources: one, of the core without hooks."""
     found = {}
-    for folder in databases():
-        for entry in json.loads((folder / "compile_commands.json").read_text(encoding="utf-8")):
+    for build in ("release", sys.implementation.cache_tag):
+        database = ROOT / "build" / build / "compile_commands.json"
+        for entry in json.loads(database.read_text(encoding="utf-8")):
             file = Path(entry["file"]).resolve()
             if any(layer in file.parents for layer in LAYERS) and file.exists():
-                found.setdefault(file, (folder, entry["command"]))
+                found.setdefault(file, entry)
     return found
 
 
@@ -71,34 +68,39 @@ def key(file, command, common):
     return digest.hexdigest()
 
 
-def tidy(file, folder):
+def tidy(file):
     command = [
-        *(TIDY, "--quiet", "-p", str(folder)),
+        *(TIDY, "--quiet", "-p", str(DATABASE)),
         *("--extra-arg=-Wno-unknown-warning-option", str(file)),
     ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def main(names):
-    version = subprocess.run(
-        [TIDY, "--version"], check=True, capture_output=True, text=True
-    ).stdout
+def choose(names):
+    """What to look at, as (source, stamp) pairs, and how many sources are known to pass."""
+    version = subprocess.run([TIDY, "--version"], check=True, capture_output=True, text=True).stdout
     common = version.encode() + (ROOT / ".clang-tidy").read_bytes()
     stamps = cache_folder()
-    chosen = {Path(name).resolve() for name in names}
-    todo, known, failed = [], 0, 0
-    for file, (folder, command) in sorted(entries().items()):
-        if chosen and file not in chosen:
-            continue
-        stamp = stamps / key(file, command, common)
-        if stamp.exists() and not chosen:
-            known += 1
-        else:
-            todo.append((file, folder, stamp))
+    sources = entries()
+    DATABASE.mkdir(exist_ok=True)
+    (DATABASE / "compile_commands.json").write_text(json.dumps(list(sources.values())))
 
+    chosen = {Path(name).resolve() for name in names}
+    candidates = [
+        (file, stamps / key(file, entry["command"], common))
+        for file, entry in sorted(sources.items())
+        if not chosen or file in chosen
+    ]
+    todo = [(file, stamp) for file, stamp in candidates if chosen or not stamp.exists()]
+    return todo, len(candidates) - len(todo)
+
+
+def main(names):
+    todo, known = choose(names)
+    failed = 0
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        runs = workers.map(lambda item: tidy(item[0], item[1]), todo)
-        for number, ((file, _, stamp), run) in enumerate(zip(todo, runs), 1):
+        runs = workers.map(tidy, [file for file, _ in todo])
+        for number, ((file, stamp), run) in enumerate(zip(todo, runs), 1):
             print(f"[{number}/{len(todo)}] {file.relative_to(ROOT)}", flush=True)
             if run.returncode == 0:
                 stamp.touch()
