@@ -2,13 +2,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "backend/backend.h"
+#include "backend/probe.h"
 
 namespace nvm::backend {
 
 std::unique_ptr<Backend> make_dax();
 std::unique_ptr<Backend> make_memory();
+
+// choose() once the file has been probed.
+Medium decide(Probe probe, const std::string& file, std::optional<Kind> wanted);
 
 // Until the journal is built.
 [[noreturn]] void refuse_journal();
