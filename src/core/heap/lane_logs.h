@@ -17,9 +17,9 @@
 namespace nvm::heap {
 
 struct LaneReport {
-  uint64_t redo_logs = 0;   // that had to be applied
+  uint64_t redo_logs = 0;  // that had to be applied
   uint64_t undo_logs = 0;
-  bool extended = false;    // some log has an extension in the heap
+  bool extended = false;  // some log has an extension in the heap
 };
 
 // Recovers the pool at [base, base + size), which must be private memory. Throws Error(corrupt)

@@ -7,6 +7,12 @@
 //   2. Every allocation class of alloc_classes.h is registered before anything else is allocated.
 //   3. On the dax and memory backends every byte of the file has its block on the medium
 //      (posix_fallocate): no store can end in SIGBUS for want of space.
+//   4. libpmemobj never sees a file that validate.h has not looked through under the lock.
+//
+// Why a cut is harmless
+//   create  the file has a temporary name until finish_creation(), which is one rename.
+//   grow    the file is extended first and synced; then the heap's size, one aligned word, changes.
+//           A heap that is smaller than its file is raised at the next open.
 //
 // Nothing here knows of objects. Not thread-safe but for what is const: callers hold the latch.
 #pragma once
@@ -20,12 +26,22 @@
 #include <string>
 
 #include "backend/backend.h"
+#include "heap/alloc_classes.h"
+#include "heap/file_lock.h"
 #include "heap/format.h"
+#include "heap/new_file.h"
+#include "heap/posix_file.h"
+#include "heap/private_mapping.h"
 
 namespace nvm::heap {
 
 inline constexpr uint64_t kMinPoolSize = uint64_t{16} << 20;
 inline constexpr uint64_t kInitialPoolSize = uint64_t{64} << 20;
+inline constexpr uint64_t kMaxPoolSize = kMaxOffset + 1;
+// What libpmemobj's root allocation has: one whole unit of a class of its own, so that the root
+// object takes no run of ours.
+inline constexpr uint64_t kRootAllocation = 1216 - kBlockHeader;
+static_assert(kRootAllocation >= kRootSize);
 
 enum class Access { read, write };
 enum class IfMissing { fail, create };
@@ -67,11 +83,16 @@ class PoolFile {
   backend::Backend& backend() const noexcept { return *backend_; }
   const backend::Medium& medium() const noexcept { return medium_; }
   bool created() const noexcept { return created_; }  // by this very open: the root is all zeros
+  // Gives a created pool its name; until then it is gone without trace if the process ends. Throws
+  // Error(os), EEXIST if another process was faster.
+  void finish_creation();
+  // True if grow() could not open the pool again: it can be read as it was, not changed.
+  bool broken() const noexcept { return broken_; }
 
   char* base() const noexcept { return base_; }
   uint64_t size() const noexcept { return size_; }
   uint64_t limit() const noexcept { return limit_; }
-  Offset root() const noexcept { return root_; }       // RootObject, 64-byte aligned
+  Offset root() const noexcept { return root_; }  // RootObject, 64-byte aligned
   Offset heap_begin() const noexcept { return heap_begin_; }
   dev_t device() const noexcept { return device_; }
   ino_t inode() const noexcept { return inode_; }
@@ -106,11 +127,31 @@ class PoolFile {
  protected:
   PoolFile() = default;
 
+ private:
+  struct Opened;
+  static Opened open_locked(const OpenOptions& options, int flags, LockMode mode);
+  void open_existing(const OpenOptions& options, Opened opened);
+  void open_for_reading(const OpenOptions& options);
+  void create(const OpenOptions& options);
+  void hold(Opened opened);
+  void set_limit(const OpenOptions& options, uint64_t allocated);
+  uint64_t initial_size(const OpenOptions& options) const;
+  void allocate_all(uint64_t size);
+  void start(mode_t create_mode);
+  void start_existing(bool logs_extended);
+  void stop() noexcept;
+  uint64_t extend_file();
+  void start_again();
+  void require_writable() const;
+
   std::string path_;
   Access access_ = Access::write;
   std::unique_ptr<backend::Backend> backend_;
   backend::Medium medium_{};
   bool created_ = false;
+  bool broken_ = false;
+  bool forked_ = false;
+  bool replace_ = false;
   PMEMobjpool* pool_ = nullptr;
   char* base_ = nullptr;
   uint64_t size_ = 0;
@@ -119,7 +160,15 @@ class PoolFile {
   Offset heap_begin_ = 0;
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  // (implementation: see pool_file.cpp; more members may follow)
+  uint64_t pool_id_ = 0;  // libpmemobj's, in PMEMoid
+
+  Registration registration_;
+  Fd lock_fd_;      // holds the locks of ours
+  Fd plain_fd_;     // the same file without any lock: for private mappings
+  Fd replaced_fd_;  // the file that finish_creation() replaces, locked
+  std::unique_ptr<NewFile> new_file_;
+  AllocClasses classes_;
+  PrivateMapping mapping_;  // of a pool opened for reading
 };
 
 // Most actions of one publish: their redo entries fit a lane's own log (40 entries), so that it
