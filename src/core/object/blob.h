@@ -4,7 +4,12 @@
 //   bits 0..7   BlobType          bits 8..11  character width (str: 1, 2, 4)
 //   bit 12      str: all ASCII; integer: negative
 //   bits 16..63 length: characters, bytes, or bytes of an integer's magnitude
-// A str lies in CPython's canonical form (the narrowest width), so that reading is one copy.
+// A str lies in CPython's canonical form (the narrowest width), so that reading is one copy; an
+// integer as its little-endian magnitude without leading zeros; a real as its bits, a complex as
+// those of its two parts.
+//
+// Why a cut is harmless: a blob is written and flushed while nothing refers to it (F2), and never
+// changes.
 #pragma once
 
 #include <cstdint>
@@ -32,5 +37,7 @@ View view(const heap::Pool& pool, Offset blob);  // Error(corrupt) if it is none
 
 // REQUIRES: value is a str, bytes, int64, integer, real or complex.
 Offset create(heap::Operation& op, const Value& value);
+// Another one with the same content, for another slot.
+Offset copy(heap::Operation& op, Offset blob);
 
 }  // namespace nvm::object::blob

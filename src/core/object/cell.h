@@ -44,13 +44,9 @@ class Cell {
   static constexpr Cell integer(int64_t value) {
     return Cell((kInteger << kShift) | (static_cast<uint64_t>(value) & kPayload));
   }
-  constexpr int64_t as_integer() const {
-    return static_cast<int64_t>(bits_ << 16) >> 16;
-  }
+  constexpr int64_t as_integer() const { return static_cast<int64_t>(bits_ << 16) >> 16; }
 
-  static bool real_fits(double value) {
-    return value == value || bits_of(value) == kCanonicalNan;
-  }
+  static bool real_fits(double value) { return value == value || bits_of(value) == kCanonicalNan; }
   static Cell real(double value) { return Cell(bits_of(value) ^ kFloatMask); }
   double as_real() const {
     const uint64_t bits = bits_ ^ kFloatMask;
@@ -89,7 +85,7 @@ class Cell {
   }
   static Cell short_text(uint64_t tag, const void* text, unsigned length) {
     uint64_t bits = (tag << kShift) | (uint64_t{length} << 40);
-    std::memcpy(&bits, text, length);  // little-endian: the low bytes
+    if (length != 0) std::memcpy(&bits, text, length);  // little-endian: the low bytes
     return Cell(bits);
   }
 
