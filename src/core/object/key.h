@@ -22,11 +22,11 @@ namespace nvm::object {
 // A key as it lies in a pool.
 struct StoredKey {
   enum class Kind : uint8_t { cell, str, bytes } kind;
-  bool ascii = false;       // str (inline ones are Latin-1 or 2 bytes wide)
-  uint8_t width = 1;        // str
-  uint8_t length = 0;       // characters or bytes
+  bool ascii = false;  // str (inline ones are Latin-1 or 2 bytes wide)
+  uint8_t width = 1;   // str
+  uint8_t length = 0;  // characters or bytes
   const char* data = nullptr;
-  Cell cell;                // any other key (long text too: a blob)
+  Cell cell;  // any other key (long text too: a blob)
 };
 
 // A key to look up, with its hash; points into the caller's memory.
@@ -36,7 +36,7 @@ class Key {
   Key(const heap::Pool& pool, const Value& value);
   const Value& value() const noexcept { return value_; }
   uint32_t hash() const noexcept { return hash_; }
-  bool equals(heap::Pool& pool, const StoredKey& stored) const;
+  bool equals(const heap::Pool& pool, const StoredKey& stored) const;
 
  private:
   Value value_;
@@ -44,8 +44,8 @@ class Key {
 };
 
 // The hash of a key as it lies there (rebuild, check).
-uint32_t hash_of(heap::Pool& pool, const StoredKey& key);
+uint32_t hash_of(const heap::Pool& pool, const StoredKey& key);
 // Whether two values, one of them stored, are equal as keys.
-bool equal(heap::Pool& pool, const Value& value, Cell stored);
+bool equal(const heap::Pool& pool, const Value& value, Cell stored);
 
 }  // namespace nvm::object
