@@ -18,6 +18,9 @@ Cell copy_cell(heap::Operation& op, Cell cell);
 
 // What a slot owned by this cell gives up: its blob is freed, its reference dropped.
 void release(heap::Operation& op, Cell cell);
+// Releases cells from the end on, until the operation is as large as one step of freeing may be;
+// returns how many are left.
+uint64_t release_from_end(heap::Operation& op, const uint64_t* cells, uint64_t count);
 // True if release() has nothing to do.
 inline bool plain(Cell cell) {
   return cell.kind() != Cell::Kind::blob && cell.kind() != Cell::Kind::object;

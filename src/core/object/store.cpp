@@ -1,0 +1,165 @@
+#include "object/store.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "object/blob.h"
+#include "object/class_table.h"
+#include "object/dict.h"
+#include "object/hash.h"
+#include "object/key.h"
+#include "object/list.h"
+#include "object/record.h"
+#include "object/tuple.h"
+
+namespace nvm::object {
+
+namespace {
+
+using heap::Operation;
+using heap::Type;
+
+constexpr uint64_t kMostCellsInStep = 64 * 1024;  // so that no step of freeing takes long
+
+// Stores the containers of a graph that can be reached from one of them: first all of them empty,
+// so that each has an offset for the others to refer to, then what is in them. Tuples and
+// frozensets come first, as keys of dicts must be whole before they can be compared.
+class GraphStore {
+ public:
+  explicit GraphStore(Operation& op) : op_(op) {}
+
+  void store(Node& root) {
+    discover(root);
+    for (size_t i = 0; i < nodes_.size(); ++i)
+      for (const Value& item : nodes_[i]->items)
+        if (item.kind == Value::Kind::node && item.node->stored == 0) discover(*item.node);
+    for (const Node* node : nodes_)
+      if (is_immutable(*node)) tuple::fill(op_, node->stored, cells_of(*node));
+    for (const Node* node : nodes_) {
+      if (node->type == Type::list) list::fill_fresh(op_, node->stored, cells_of(*node));
+      if (node->type == Type::dict) fill_dict(*node);
+    }
+  }
+
+ private:
+  static bool is_immutable(const Node& node) {
+    return node.type == Type::tuple || node.type == Type::frozenset;
+  }
+
+  void discover(Node& node) {
+    node.stored = create(node);
+    nodes_.push_back(&node);
+  }
+
+  Offset create(Node& node) {
+    switch (node.type) {
+      case Type::list:
+        return list::create(op_);
+      case Type::dict:
+        return dict::create(op_, node.items.size() / 2);
+      case Type::frozenset:
+        hash_of(op_.pool(), Term::of(op_.pool(), Value::of(&node)));  // orders its items
+        return tuple::create(op_, node.type, node.items.size());
+      case Type::tuple:
+        return tuple::create(op_, node.type, node.items.size());
+      default:
+        throw Error(ErrorKind::internal, "a node of a type that cannot be stored");
+    }
+  }
+
+  std::span<const uint64_t> cells_of(const Node& node) {
+    cells_.clear();
+    cells_.reserve(node.items.size());
+    for (const Value& item : node.items) cells_.push_back(make_cell(op_, item).bits());
+    return cells_;
+  }
+
+  void fill_dict(const Node& node) {
+    for (size_t i = 0; i + 1 < node.items.size(); i += 2) {
+      const Key key(op_.pool(), node.items[i]);
+      dict::fill_fresh(op_, node.stored, key, make_cell(op_, node.items[i + 1]));
+    }
+  }
+
+  Operation& op_;
+  std::vector<Node*> nodes_;
+  std::vector<uint64_t> cells_;
+};
+
+Cell refer(Operation& op, Offset object) {
+  op.refer(object);
+  return Cell::object(object);
+}
+
+}  // namespace
+
+Cell make_cell(Operation& op, const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::cell:
+      return Cell(value.bits);
+    case Value::Kind::object:
+      return refer(op, value.offset);
+    case Value::Kind::node:
+      if (value.node->stored == 0) GraphStore(op).store(*value.node);
+      return refer(op, value.node->stored);
+    default:
+      return Cell::blob(blob::create(op, value));
+  }
+}
+
+void forget(Graph& graph) {
+  for (Node& node : graph.nodes) node.stored = 0;
+}
+
+Cell copy_cell(Operation& op, Cell cell) {
+  switch (cell.kind()) {
+    case Cell::Kind::blob:
+      return Cell::blob(blob::copy(op, cell.offset()));
+    case Cell::Kind::object:
+      return refer(op, cell.offset());
+    default:
+      return cell;
+  }
+}
+
+void release(Operation& op, Cell cell) {
+  if (cell.kind() == Cell::Kind::blob) op.free(cell.offset());
+  if (cell.kind() == Cell::Kind::object) op.drop(cell.offset());
+}
+
+uint64_t release_from_end(Operation& op, const uint64_t* cells, uint64_t count) {
+  const uint64_t least = count - std::min(count, kMostCellsInStep);
+  while (count > least && !op.large()) release(op, Cell(cells[--count]));
+  return count;
+}
+
+bool destroy(Operation& op, Offset object) {
+  switch (static_cast<Type>(op.pool().type_number(object))) {
+    case Type::list:
+      return list::destroy_step(op, object);
+    case Type::dict:
+      return dict::destroy_step(op, object);
+    case Type::record:
+      return record::destroy_step(op, object);
+    case Type::tuple:
+    case Type::frozenset:
+      return tuple::destroy_step(op, object);
+    default:
+      throw_corrupt("an object of an unknown type at offset " + std::to_string(object));
+  }
+}
+
+void initialize(Operation& op, heap::RootObject& root) {
+  const Offset root_dict = dict::create(op);
+  op.set(&root.root, Cell::none().bits());
+  op.set(&root.root_dict, refer(op, root_dict).bits());
+}
+
+void replace(Operation& op, uint64_t* cell, const Value& value) {
+  const Cell old(op.get(cell));
+  op.set(cell, make_cell(op, value).bits());
+  release(op, old);
+}
+
+}  // namespace nvm::object
