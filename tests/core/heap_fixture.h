@@ -7,8 +7,10 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "heap/access.h"
 #include "heap/heap_walk.h"
@@ -35,6 +37,11 @@ class HeapTest : public ::testing::Test {
   }
   void TearDown() override {
     pool_.reset();
+    // libpmemobj opens no two copies of a pool at once.
+    for (size_t i = 0; i < cuts_.size(); ++i) {
+      SCOPED_TRACE("cut " + std::to_string(i));
+      cuts_[i](*open_at(path("cut-" + std::to_string(i))));
+    }
     std::filesystem::remove_all(folder_);
   }
 
@@ -51,11 +58,10 @@ class HeapTest : public ::testing::Test {
     pool_.reset();
     open();
   }
-  // The pool as a cut of the process at this very moment leaves it.
-  std::shared_ptr<Pool> open_copy() {
-    const std::string copy = path("copy-" + std::to_string(copies_++));
-    std::filesystem::copy_file(path(), copy);
-    return open_at(copy);
+  // What the death of the process at this very moment would leave is judged at the test's end.
+  void cut(std::function<void(Pool&)> judge) {
+    std::filesystem::copy_file(path(), path("cut-" + std::to_string(cuts_.size())));
+    cuts_.push_back(std::move(judge));
   }
 
   static uint64_t blocks(const Pool& pool) {
@@ -72,7 +78,7 @@ class HeapTest : public ::testing::Test {
 
   std::string folder_;
   std::shared_ptr<Pool> pool_;
-  int copies_ = 0;
+  std::vector<std::function<void(Pool&)>> cuts_;
 };
 
 }  // namespace nvm::heap::testing
