@@ -94,6 +94,7 @@ Operation::Word* Operation::find(const uint64_t* word) const {
 void Operation::set(uint64_t* word, uint64_t value) {
   if (Word* const known = find(word)) {
     known->value = value;
+    one_fence_ = false;  // more than one place depends on it: each must be there before it
     return;
   }
   words_.push_back({word, value, false});

@@ -390,7 +390,8 @@ void Pool::close() {
     }
     std::lock_guard latch(latch_);
     state_.store(State::closed);
-    attachment_.reset();
+    attachment_.store(nullptr);
+    attached_.reset();
     file_.reset();
   }
   ownership_.release();

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -118,8 +119,19 @@ class Pool {
   // latch, no reservation pending.
   void grow();
 
-  // Whatever the object layer wants to keep as long as the pool is open (caches).
-  std::shared_ptr<void>& attachment() noexcept { return attachment_; }
+  // The one thing that the object layer keeps while the pool is open (its caches), made when it is
+  // first asked for, by any thread that holds the latch.
+  template <class T>
+  T& attachment() {
+    void* found = attachment_.load(std::memory_order_acquire);
+    if (found == nullptr) {
+      std::lock_guard lock(attaching_);
+      if (attached_ == nullptr) attached_ = std::make_shared<T>();
+      found = attached_.get();
+      attachment_.store(found, std::memory_order_release);
+    }
+    return *static_cast<T*>(found);
+  }
   // Changes whenever something has been undone, so that caches know.
   uint64_t undo_epoch() const noexcept { return undo_epoch_.load(std::memory_order_acquire); }
 
@@ -181,7 +193,9 @@ class Pool {
 
   std::vector<Offset> garbage_;  // on limbo, unpinned: to be freed when no transaction is open
 
-  std::shared_ptr<void> attachment_;
+  std::mutex attaching_;
+  std::shared_ptr<void> attached_;
+  std::atomic<void*> attachment_{nullptr};
   std::atomic<uint64_t> undo_epoch_{0};
 };
 
