@@ -46,14 +46,13 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "heap/operation.h"
 #include "heap/pool.h"
 #include "object/cell.h"
 #include "object/dict_layout.h"
 #include "object/key.h"
+#include "object/trace.h"
 #include "object/value.h"
 
 namespace nvm::object::dict {
@@ -100,13 +99,7 @@ void clear(Operation& op, Offset dict);
 // One step of freeing an unreferenced dict; true when it is gone.
 bool destroy_step(Operation& op, Offset dict);
 
-// For check: every block the dict has (its header not), every cell it owns, and what is wrong with
-// it in itself. Throws Error(corrupt) where it cannot go on.
-struct Contents {
-  std::vector<Offset> blocks;
-  std::vector<Cell> cells;  // keys and values
-  std::vector<std::string> findings;
-};
-Contents inspect(Pool& pool, Offset dict);
+// Tells every block and cell that the dict owns, and what is wrong with it in itself (trace.h).
+void trace(Pool& pool, Offset dict, Tracer& tracer);
 
 }  // namespace nvm::object::dict

@@ -17,48 +17,44 @@ bool has_slot(const Table& table, const Entry& entry, uint64_t number) {
   return false;
 }
 
-void inspect_entry(const Table& table, uint64_t number, Contents& contents) {
+void trace_entry(const Table& table, uint64_t number, Tracer& tracer) {
   const Entry* const entry = table.entry(number);
   const auto wrong = [&](const char* what) {
-    contents.findings.push_back("entry " + std::to_string(number) + what);
+    tracer.damage("entry " + std::to_string(number) + what);
   };
   if (entry->mark == 0) return wrong(" has no mark");
-  const Cell cell = key_cell(*entry);
-  contents.cells.push_back(table.value(entry));
-  if (!cell.blank()) contents.cells.push_back(cell);
-  if (hash_of(table.pool(), stored_key(*entry)) != hash_of_mark(entry->mark))
-    wrong(" has another hash than its key");
+  const StoredKey key = stored_key(*entry);
+  tracer.cell(table.value(entry));
+  if (key.kind == StoredKey::Kind::cell) tracer.cell(key.cell);
+  if (hash_of(table.pool(), key) != hash_of_mark(entry->mark)) wrong(" has another hash than its key");
   if (table.large() && !has_slot(table, *entry, number)) wrong(" is not in the index");
 }
 
-void list_blocks(const Table& table, Contents& contents) {
+void trace_blocks(const Table& table, Tracer& tracer) {
   if (!table.has_body()) return;
-  contents.blocks.push_back(table.body());
+  tracer.block(table.body());
   if (!table.large()) return;
-  contents.blocks.push_back(table.index());
+  tracer.block(table.index());
   for (uint64_t segment = 0; segment < table.room(); ++segment)
-    if (const Offset offset = table.segment(segment); offset != 0)
-      contents.blocks.push_back(offset);
+    if (const Offset offset = table.segment(segment); offset != 0) tracer.block(offset);
 }
 
 }  // namespace
 
-Contents inspect(Pool& pool, Offset dict) {
+void trace(Pool& pool, Offset dict, Tracer& tracer) {
   const Table table(pool, settled(pool, dict));
-  Contents contents;
-  list_blocks(table, contents);
+  trace_blocks(table, tracer);
   uint64_t tombstones = 0;
   for (uint64_t number = 0; number < table.used(); ++number) {
     if (table.value(table.entry(number)).blank()) {
       ++tombstones;
     } else {
-      inspect_entry(table, number, contents);
+      trace_entry(table, number, tracer);
     }
   }
   if (tombstones != table.deletions())
-    contents.findings.push_back("it has " + std::to_string(tombstones) + " tombstones and says " +
-                                std::to_string(table.deletions()));
-  return contents;
+    tracer.damage(std::to_string(tombstones) + " entries are deleted, not " +
+                  std::to_string(table.deletions()));
 }
 
 }  // namespace nvm::object::dict
