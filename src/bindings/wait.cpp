@@ -1,0 +1,65 @@
+// What a wait for another thread does: lets the interpreter's lock go, and looks for signals.
+#include <cxxabi.h>
+#include <unistd.h>
+
+#include "binding.h"
+#include "heap/locks.h"
+
+namespace nvm::bindings {
+
+namespace {
+
+bool finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+bool is_main_thread() noexcept { return gettid() == getpid(); }
+
+void* before_slice() {
+  // Not held where the pool is being closed.
+  return PyGILState_Check() != 0 ? PyEval_SaveThread() : nullptr;
+}
+
+void take_lock(PyThreadState* state) {
+  try {
+    PyEval_RestoreThread(state);
+  } catch (const abi::__forced_unwind&) {
+    stop_thread();
+  }
+}
+
+// During the interpreter's exit no other thread goes on, so that waiting for one is over.
+void stop_if_finalizing() {
+  if (!finalizing()) return;
+  if (!is_main_thread()) stop_thread();
+  throw Error(ErrorKind::transaction, "the interpreter exits while another thread uses the pool");
+}
+
+void after_slice(void* state) {
+  if (finalizing() && !is_main_thread()) stop_thread();
+  if (state != nullptr) {
+    take_lock(static_cast<PyThreadState*>(state));
+    stop_if_finalizing();
+    check(PyErr_CheckSignals());
+    return;
+  }
+  stop_if_finalizing();
+  const PyGILState_STATE held = PyGILState_Ensure();
+  const int result = PyErr_CheckSignals();
+  PyGILState_Release(held);
+  check(result);
+}
+
+}  // namespace
+
+void stop_thread() noexcept {
+  for (;;) pause();
+}
+
+void register_waiting(PyObject*) { heap::set_wait_hook({before_slice, after_slice}); }
+
+}  // namespace nvm::bindings
