@@ -58,6 +58,23 @@ struct PythonError {};
 // Sets the Python exception for the C++ exception in flight (errors.cpp). Call inside catch.
 void set_python_error() noexcept;
 
+// Lets the interpreter's lock go for its lifetime.
+class Unlocked {
+ public:
+  Unlocked() : state_(PyEval_SaveThread()) {}
+  ~Unlocked() { PyEval_RestoreThread(state_); }
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+// A thread that asks for the interpreter's lock during its exit is ended by it (pthread_exit),
+// which would unwind through code that must not be. Such a thread stops here instead, as all do
+// from Python 3.14 on (wait.cpp).
+[[noreturn]] void stop_thread() noexcept;
+
 // Runs f, which returns PyObject* (or int for slots); any exception becomes a Python one.
 template <class F>
 auto guarded(F&& f, decltype(f()) failure = {}) noexcept -> decltype(f()) {
@@ -86,8 +103,11 @@ inline void check(int result) {
   if (result < 0) throw PythonError{};
 }
 
-// How a level of a transaction was begun, and so how it has to end (transaction.cpp).
-enum class Level : uint8_t { block, begin };
+// A level of a transaction: how it was begun, and so how it has to end (transaction.cpp).
+struct Level {
+  enum class Kind : uint8_t { block, begin } kind;
+  uint64_t number;  // in the order of all levels of all pools
+};
 
 // The pool as Python sees it (pool.cpp). `pool` is set once and stays until the last proxy is gone,
 // closed or not.
@@ -98,7 +118,6 @@ struct PoolObject {
   PyObject* class_ids;  // dict: type -> class id
   PyObject* weakrefs;
   heap::Handle* root_dict;  // pinned while the pool is open
-  uint64_t process;         // process_generation() when it was opened
   char flag;                // "r", "w", "c", "n" or "x"
   bool debug;
   // Of the open transaction; used by its thread only.
@@ -154,6 +173,11 @@ void proxy_dealloc(PyObject* self);
 int proxy_traverse(PyObject* self, visitproc visit, void* arg);
 // What a dealloc does with the handle: forgets the proxy, and unpins (takes no lock of the pool).
 void proxy_detach(Proxy* self) noexcept;
+// The handle's proxy, if there is one that is not dying. Borrowed. Look again after whatever can
+// run other code: allocating a tracked object can.
+PyObject* live_proxy(const heap::Handle* handle) noexcept;
+// Lets a pin go; use it instead of Handles::unpin.
+void unpin(heap::Pool& pool, heap::Handle* handle) noexcept;
 
 // Provided by object.cpp: the proxy of a pinned record, as proxy_for. Sets handle->proxy.
 Ref make_object_proxy(PoolObject* pool, heap::Handle* pinned);
@@ -162,6 +186,14 @@ Ref new_list(PoolObject* pool, PyObject* args, PyObject* kw);                   
 Ref new_dict(PoolObject* pool, PyObject* args, PyObject* kw);                        // dict.cpp
 Ref new_object(PoolObject* pool, PyTypeObject* type, PyObject* args, PyObject* kw);  // object.cpp
 
+// The pools that are open in this process (process.cpp).
+void add_open_pool(PoolObject* pool);
+void remove_open_pool(PoolObject* pool) noexcept;
+// The parent opened it, and this is a forked child.
+bool of_parent_process(const heap::Pool& pool) noexcept;
+
+// Ends the pool's transaction by undoing it, and closes it; twice is fine (pool.cpp).
+void close_pool(PoolObject* pool);
 // The pool, open and usable here, or Error(closed / forked) (pool.cpp).
 heap::Pool& usable(PoolObject* pool);
 // The innermost pool that this thread has a transaction of, null if there is none. Borrowed.
@@ -221,6 +253,12 @@ class Decoded {
   }
   // Makes the Python object if it is untracked, else pins. Throws Error(corrupt), PythonError.
   static Decoded fetch(heap::Pool& pool, object::Cell cell);
+  // Of an object that is made already and that the collector does not track.
+  static Decoded of(Ref leaf) noexcept {
+    Decoded decoded;
+    decoded.leaf_ = leaf.release();
+    return decoded;
+  }
   Ref build(PoolObject* pool);  // once
   // Nothing was fetched (such as an absent key).
   bool empty() const noexcept { return leaf_ == nullptr && pinned_ == nullptr && tree_ == nullptr; }

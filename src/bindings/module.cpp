@@ -1,10 +1,57 @@
-// The extension module nvm._core.
+// The extension module nvm._core: one line for each file that adds to it.
 #include <nanobind/nanobind.h>
-#include <nanobind/stl/string.h>
 
-#include "heap/library_version.h"
+#include <cstring>
 
-NB_MODULE(_core, m) {
+#include "binding.h"
+
+namespace nvm::bindings {
+
+Types types;
+
+PyTypeObject* add_type(PyObject* module, PyType_Spec& spec) {
+  Ref type = checked(PyType_FromSpec(&spec));
+  const char* dot = std::strrchr(spec.name, '.');
+  check(PyObject_SetAttrString(module, dot == nullptr ? spec.name : dot + 1, type.get()));
+  return reinterpret_cast<PyTypeObject*>(type.release());
+}
+
+namespace {
+
+// Types, open pools and proxies are the process's: a second interpreter would share them.
+void refuse_subinterpreter() {
+#ifndef PYPY_VERSION
+  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return;
+  PyErr_SetString(PyExc_ImportError, "nvm cannot be imported into a subinterpreter");
+  throw PythonError{};
+#endif
+}
+
+void register_all(PyObject* module) {
+  refuse_subinterpreter();
+  register_errors(module);
+  register_waiting(module);
+  register_process(module);
+  register_pool(module);
+  register_open(module);
+  register_transaction(module);
+  register_reading(module);
+  register_list(module);
+  register_dict(module);
+  register_object(module);
+  register_libraries(module);
+}
+
+}  // namespace
+
+}  // namespace nvm::bindings
+
+NB_MODULE(_core, module) {
   nanobind::set_leak_warnings(false);
-  m.def("library_version", &nvm::heap::library_version);
+  try {
+    nvm::bindings::register_all(module.ptr());
+  } catch (...) {
+    nvm::bindings::set_python_error();
+    throw nanobind::python_error();
+  }
 }
