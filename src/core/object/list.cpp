@@ -98,6 +98,15 @@ void move_to_new_body(Operation& op, const Contents& list, uint64_t begin, uint6
   if (list.body != 0) op.free(list.body);
 }
 
+// What earlier appends of this operation have yet to store must not be missed.
+void append_to_new_body(Operation& op, const Contents& list, uint64_t cell) {
+  std::vector<uint64_t> added;
+  const uint64_t stored = std::min(list.size, pmem::load(&list.header->size));
+  for (uint64_t i = stored; i < list.size; ++i) added.push_back(op.get(&list.cells[i]));
+  added.push_back(cell);
+  move_to_new_body(op, list, stored, list.size, added);
+}
+
 // Removing must be possible in a full pool: it does without a new body then.
 bool shrink(Operation& op, const Contents& list, uint64_t begin, uint64_t end) {
   if (!wasteful(list.capacity, list.size - (end - begin))) return false;
@@ -221,16 +230,14 @@ void fill_fresh(Operation& op, Offset list, std::span<const uint64_t> cells) {
 void append(Operation& op, Offset list, const Value& value) {
   const Contents old = contents(op, list);
   const uint64_t cell = make_cell(op, value).bits();
-  if (old.size == old.capacity) return move_to_new_body(op, old, old.size, old.size, {&cell, 1});
+  if (old.size == old.capacity) return append_to_new_body(op, old, cell);
   uint64_t* const place = old.cells + old.size;
   const bool was_blank = *place == 0;
-  const bool first = old.size == pmem::load(&old.header->size);
   if (!was_blank && op.pool().in_transaction())
     op.set(place, cell);  // as in fill_spare()
   else
     fill_spare(op, old, {&cell, 1});
-  if (was_blank && first) op.one_fence();  // settled() would see that the cell is missing
-  if (!first) op.fence();                  // but only that of the last one
+  if (was_blank) op.one_fence();  // settled() would see that the cell is missing
   op.set(&old.header->size, old.size + 1);
 }
 

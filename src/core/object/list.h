@@ -21,9 +21,13 @@
 //   grow               the cells are copied to a reserved body; publish {body, size, old body's
 //                      free} (F2).
 //   overwrite          one store (F1), or one publish of {new blob, cell, old blob's free} (F2).
-//   pop                one store of size (F1), or one publish with the free (F2).
+//   pop                one store of size (F1), or one publish with the free (F2). A body of which
+//                      less than a quarter is left is replaced by a smaller one (F2), as in grow.
 //   clear              the body moves to a fresh list on limbo, which is freed in steps (F2).
 //   insert, del, slices, reverse, sort   the moved cells are logged as one range (F3).
+//
+// One operation may append to a list and set its cells as often as it likes; any other change of a
+// list must be the operation's only one of that list.
 //
 // Threads: callers hold the latch, shared to read, exclusive (an Operation) to change.
 // Every function settles the list first. Indexes are checked: Error(index) where one is wrong.
