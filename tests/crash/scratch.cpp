@@ -1,0 +1,98 @@
+#include "crash/scratch.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace nvm::crash {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kBuffer = 64 * kPage;
+
+void check(bool good, const char* what) {
+  if (!good) throw std::system_error(errno, std::generic_category(), what);
+}
+
+bool is_zero(const char* bytes, uint64_t length) {
+  return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, length - 1) == 0;
+}
+
+}  // namespace
+
+Scratch::Scratch(const std::string& folder, std::vector<char> image)
+    : folder_(folder + "/nvm-crash-XXXXXX"), image_(std::move(image)), buffer_(kBuffer) {
+  check(mkdtemp(folder_.data()) != nullptr, "mkdtemp");
+  path_ = folder_ + "/pool";
+  open_file();
+  for (uint64_t offset = 0; offset < size(); offset += kPage) {
+    const uint64_t length = std::min(kPage, size() - offset);
+    if (!is_zero(at(offset), length)) try_out(offset, at(offset), length);
+  }
+}
+
+Scratch::~Scratch() {
+  if (fd_ >= 0) close(fd_);
+  std::error_code ignored;
+  std::filesystem::remove_all(folder_, ignored);
+}
+
+void Scratch::open_file() {
+  fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  check(fd_ >= 0, "open");
+  check(ftruncate(fd_, static_cast<off_t>(size())) == 0, "ftruncate");
+}
+
+void Scratch::write(uint64_t offset, const char* bytes, uint64_t length) {
+  std::memcpy(image_.data() + offset, bytes, length);
+  try_out(offset, bytes, length);
+}
+
+void Scratch::resize(uint64_t size) {
+  image_.resize(size);
+  check(ftruncate(fd_, static_cast<off_t>(size)) == 0, "ftruncate");
+}
+
+void Scratch::try_out(uint64_t offset, const char* bytes, uint64_t length) {
+  check(pwrite(fd_, bytes, length, static_cast<off_t>(offset)) == static_cast<ssize_t>(length),
+        "pwrite");
+}
+
+void Scratch::restore() {
+  struct stat status {};
+  check(fstat(fd_, &status) == 0, "fstat");
+  if (static_cast<uint64_t>(status.st_size) != size()) {
+    check(ftruncate(fd_, static_cast<off_t>(size())) == 0, "ftruncate");
+  }
+  off_t end = 0;
+  for (;;) {
+    const off_t begin = lseek(fd_, end, SEEK_DATA);
+    if (begin < 0) break;
+    end = lseek(fd_, begin, SEEK_HOLE);
+    restore_range(static_cast<uint64_t>(begin), std::min(static_cast<uint64_t>(end), size()));
+  }
+}
+
+void Scratch::restore_range(uint64_t begin, uint64_t end) {
+  for (uint64_t offset = begin; offset < end; offset += kBuffer) {
+    const uint64_t length = std::min(kBuffer, end - offset);
+    check(pread(fd_, buffer_.data(), length, static_cast<off_t>(offset)) ==
+              static_cast<ssize_t>(length),
+          "pread");
+    for (uint64_t page = 0; page < length; page += kPage) {
+      const uint64_t bytes = std::min(kPage, length - page);
+      if (std::memcmp(buffer_.data() + page, at(offset + page), bytes) != 0) {
+        try_out(offset + page, at(offset + page), bytes);
+      }
+    }
+  }
+}
+
+}  // namespace nvm::crash
