@@ -232,6 +232,10 @@ class Encoded {
   std::unique_ptr<Parts> parts_;  // null for a value without parts
 };
 
+// Throws a TypeError unless this object, which is hashable, compares as the pool can (dict_key.cpp):
+// instances of the user's classes do so by identity only.
+void check_key(PyObject* key);
+
 // A value on its way out (decode.cpp): fetch() under the latch, build() after it.
 class Decoded {
  public:

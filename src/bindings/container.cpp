@@ -1,0 +1,130 @@
+// What the files of the persistent containers share.
+#include "container.h"
+
+#include <cstdarg>
+#include <cstring>
+
+#include "object/store.h"
+#include "pmem/error.h"
+
+namespace nvm::bindings {
+
+using object::StoredKey;
+
+Ref new_container(PoolObject* pool, PyObject* content) {
+  Encoded encoded(pool, content);
+  return proxy_for(pool, create_pinned(pool, [&](Operation& op) {
+                     encoded.begin();
+                     const Cell cell = object::make_cell(op, encoded.value());
+                     op.drop(cell.offset());
+                     return cell.offset();
+                   }));
+}
+
+void raise(PyObject* type, const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  PyErr_FormatV(type, format, arguments);
+  va_end(arguments);
+  throw PythonError{};
+}
+
+Py_ssize_t integer_argument(PyObject* argument) {
+  const Ref number = checked(PyNumber_Index(argument));
+  const Py_ssize_t value = PyLong_AsSsize_t(number.get());
+  if (value == -1 && PyErr_Occurred()) throw PythonError{};
+  return value;
+}
+
+void check_count(const char* name, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most) {
+  const bool few = count < least;
+  if (!few && count <= most) return;
+  const Py_ssize_t limit = few ? least : most;
+  const char* bound = least == most ? "" : few ? "at least " : "at most ";
+  raise(PyExc_TypeError, "%s expected %s%zd argument%s, got %zd", name, bound, limit,
+        limit == 1 ? "" : "s", count);
+}
+
+void check_no_keywords(const char* name, PyObject* keywords) {
+  if (keywords != nullptr && PyDict_Size(keywords) != 0)
+    raise(PyExc_TypeError, "%s() takes no keyword arguments", name);
+}
+
+namespace {
+
+bool same_bits(double one, double other) { return std::memcmp(&one, &other, sizeof one) == 0; }
+
+bool same_numbers(PyObject* item, PyObject* other) {
+  if (PyFloat_CheckExact(item) && PyFloat_CheckExact(other))
+    return same_bits(PyFloat_AS_DOUBLE(item), PyFloat_AS_DOUBLE(other));
+  if (PyComplex_CheckExact(item) && PyComplex_CheckExact(other))
+    return same_bits(PyComplex_RealAsDouble(item), PyComplex_RealAsDouble(other)) &&
+           same_bits(PyComplex_ImagAsDouble(item), PyComplex_ImagAsDouble(other));
+  return false;
+}
+
+}  // namespace
+
+bool same_item(PyObject* item, PyObject* other) {
+  const int equal = PyObject_RichCompareBool(item, other, Py_EQ);
+  if (equal < 0) throw PythonError{};
+  return equal != 0 || same_numbers(item, other);
+}
+
+Ref build_list(PoolObject* pool, std::vector<Decoded>& items) {
+  // All items first: building one can run other code, which must not see a list with holes.
+  std::vector<Ref> built;
+  built.reserve(items.size());
+  for (Decoded& item : items) built.push_back(item.build(pool));
+  Ref list = checked(PyList_New(static_cast<Py_ssize_t>(built.size())));
+  for (size_t i = 0; i < built.size(); ++i)
+    PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), built[i].release());
+  return list;
+}
+
+Decoded fetch_key(heap::Pool& pool, const StoredKey& key) {
+  switch (key.kind) {
+    case StoredKey::Kind::str:
+      return Decoded::of(checked(PyUnicode_FromKindAndData(key.width, key.data, key.length)));
+    case StoredKey::Kind::bytes:
+      return Decoded::of(checked(PyBytes_FromStringAndSize(key.data, key.length)));
+    default:
+      return Decoded::fetch(pool, key.cell);
+  }
+}
+
+PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
+  PyErr_Format(PyExc_TypeError, "cannot create '%.200s' instances", type->tp_name);
+  return nullptr;
+}
+
+PoolObject* pool_for_call(const char* type_name) {
+  PoolObject* pool = transaction_pool();
+  if (pool == nullptr)
+    raise(PyExc_TypeError,
+          "%.200s objects live in a pool: make one with pool.new(%.200s, ...), or inside a "
+          "transaction of the pool",
+          type_name, type_name);
+  return pool;
+}
+
+PyObject* get_oid(PyObject* self, void*) {
+  return guarded([&] {
+    const heap::Pool& pool = pool_of(as_proxy(self));
+    const Offset offset = offset_of(as_proxy(self));
+    return Py_BuildValue("(KK)", static_cast<unsigned long long>(pool.hash_key()),
+                         static_cast<unsigned long long>(offset));
+  });
+}
+
+PyObject* get_pool(PyObject* self, void*) {
+  return Ref::borrow(reinterpret_cast<PyObject*>(as_proxy(self)->pool)).release();
+}
+
+void register_abc(const char* name, PyTypeObject* type) {
+  const Ref module = checked(PyImport_ImportModule("collections.abc"));
+  const Ref abc = checked(PyObject_GetAttrString(module.get(), name));
+  checked(PyObject_CallMethod(abc.get(), "register", "O", type));
+}
+
+}  // namespace nvm::bindings

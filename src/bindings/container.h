@@ -1,0 +1,127 @@
+// What the files of the persistent containers share.
+#pragma once
+
+#include <Python.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "binding.h"
+#include "object/cell.h"
+#include "object/key.h"
+
+namespace nvm::bindings {
+
+using heap::Offset;
+using heap::Operation;
+using object::Cell;
+
+// Runs f(pool, offset) under the shared latch: see heap::read.
+template <class F>
+auto reading(Proxy* self, F&& f) {
+  heap::Pool& pool = pool_of(self);
+  return heap::read(pool, [&] { return f(pool, offset_of(self)); });
+}
+
+// Runs f(operation, offset) as one operation: see heap::mutate. It may run more than once.
+template <class F>
+auto changing(Proxy* self, F&& f) {
+  return heap::mutate(pool_of(self), [&](Operation& op) { return f(op, offset_of(self)); });
+}
+
+// A new object on limbo, made by make(operation), which returns its offset: pinned.
+template <class F>
+heap::Handle* create_pinned(PoolObject* owner, F&& make) {
+  heap::Pool& pool = usable(owner);
+  heap::Handle* pinned = nullptr;
+  try {
+    heap::mutate(pool, [&](Operation& op) {
+      const Offset offset = make(op);
+      // An earlier run's object is gone with it.
+      if (pinned != nullptr) unpin(pool, std::exchange(pinned, nullptr));
+      pinned = pool.handles().pin(offset);
+    });
+  } catch (...) {
+    if (pinned != nullptr) unpin(pool, pinned);
+    throw;
+  }
+  return pinned;
+}
+
+// What a new list or dict starts with, encoded: as create_pinned, then its proxy.
+Ref new_container(PoolObject* pool, PyObject* content);
+
+inline PyObject* none() noexcept {
+  Py_INCREF(Py_None);
+  return Py_None;
+}
+inline PyObject* boolean(bool value) noexcept {
+  PyObject* object = value ? Py_True : Py_False;
+  Py_INCREF(object);
+  return object;
+}
+inline PyObject* object_of(PyTypeObject* type) noexcept {
+  return reinterpret_cast<PyObject*>(type);
+}
+
+// A Python error with a formatted message, thrown.
+[[noreturn]] void raise(PyObject* type, const char* format, ...);
+
+// An argument that is an integer, as the methods of the built-ins take it.
+Py_ssize_t integer_argument(PyObject* argument);
+
+// Throws Python's own TypeError unless least <= count <= most.
+void check_count(const char* name, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most);
+void check_no_keywords(const char* name, PyObject* keywords);
+
+// Whether a container takes two objects for equal, as the built-ins do: identical or ==. Values
+// keep no identity here, so that floats with the same bits count as identical (a NaN is found).
+bool same_item(PyObject* item, PyObject* other);
+
+// Python lists of what was fetched under a latch.
+Ref build_list(PoolObject* pool, std::vector<Decoded>& items);
+
+// The key as it lies there; under the latch.
+Decoded fetch_key(heap::Pool& pool, const object::StoredKey& key);
+
+// Deep copies, as ordinary built-ins: shared and cyclic parts stay so. Instances of
+// PersistentObject stay what they are (plain.cpp).
+Ref to_python(PyObject* container);
+
+// tp_new of types whose objects only methods make.
+PyObject* refuse_new(PyTypeObject* type, PyObject* args, PyObject* kw);
+// The pool for an object that is made by calling its class; throws a TypeError naming pool.new.
+PoolObject* pool_for_call(const char* type_name);
+
+// Attributes of every persistent object: _p_oid, _p_pool.
+PyObject* get_oid(PyObject* self, void*);
+PyObject* get_pool(PyObject* self, void*);
+
+// Makes isinstance(x, collections.abc.<name>) true for instances.
+void register_abc(const char* name, PyTypeObject* type);
+
+// Flags of the persistent containers: as the built-ins, their types cannot be changed.
+#ifdef Py_TPFLAGS_SEQUENCE
+inline constexpr unsigned kSequence = Py_TPFLAGS_SEQUENCE;
+inline constexpr unsigned kMapping = Py_TPFLAGS_MAPPING;
+inline constexpr unsigned kContainerFlags =
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE;
+#else
+inline constexpr unsigned kSequence = 0;
+inline constexpr unsigned kMapping = 0;
+inline constexpr unsigned kContainerFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC;
+#endif
+
+// Function pointers of the kinds that PyMethodDef and PyType_Slot hold.
+template <class F>
+PyCFunction as_method(F* function) noexcept {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+template <class F>
+void* as_slot(F* function) noexcept {
+  return reinterpret_cast<void*>(function);
+}
+
+}  // namespace nvm::bindings
