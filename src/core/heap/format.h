@@ -71,13 +71,16 @@ struct ClassTable {
   ClassEntry entries[];  // entry i is class id i + 1
 };
 
+// The names of a record's attributes, in order: one more than the parent's. A record without any has
+// no shape.
 struct Shape {
   uint64_t class_id;
-  uint64_t count;   // attributes, this one's included; 0 only in a class's empty shape
-  Offset parent;    // the shape without the last attribute; 0 for the empty shape
-  Offset name;      // a str blob: the last attribute's name; 0 for the empty shape
+  uint64_t count;   // attributes, this one included
+  Offset parent;    // the shape without the last attribute; 0 if there is no other
+  Offset name;      // a str blob: the last attribute's name
   Offset next;      // the shape of the same class that was made before this one
-  uint64_t flags;   // kShapeDict: instances keep their attributes in the dict of slot 0
+  uint64_t flags;   // kShapeDict: instances keep their attributes in the dict of slot 0, and the
+                    // shape has count 1, no parent and no name
 };
 inline constexpr uint64_t kShapeDict = 1;
 
