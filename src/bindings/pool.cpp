@@ -340,6 +340,7 @@ const char pool_doc[] =
 // The type keeps a pointer to them.
 PyMethodDef* all_methods() {
   static std::vector<PyMethodDef> methods = own_methods;
+  methods.insert(methods.end(), report_methods.begin(), report_methods.end());
   methods.insert(methods.end(), mapping_methods.begin(), mapping_methods.end());
   methods.emplace_back();
   return methods.data();
@@ -393,6 +394,7 @@ void register_pool(PyObject* module) {
   for (PyType_Slot& slot : pool_slots)
     if (slot.slot == Py_tp_methods) slot.pfunc = all_methods();
   types.pool = add_type(module, pool_spec);
+  register_abc("MutableMapping", types.pool);
 }
 
 }  // namespace nvm::bindings

@@ -1,5 +1,40 @@
 """Persistent memory for Python: objects that live in a mapped file and survive a crash."""
 
+from nvm import pmemobj
+from nvm._core import libraries, open
+from nvm._errors import (
+    ClassNotFoundError,
+    DurabilityWarning,
+    Error,
+    LayoutError,
+    PoolClosedError,
+    PoolCorruptError,
+    PoolForkedError,
+    PoolFullError,
+    PoolLockedError,
+    ReadOnlyError,
+    StaleObjectError,
+    TransactionError,
+    TransactionTimeoutError,
+)
 from nvm._version import __version__
 
-__all__ = ["__version__"]
+__all__ = [
+    "ClassNotFoundError",
+    "DurabilityWarning",
+    "Error",
+    "LayoutError",
+    "PoolClosedError",
+    "PoolCorruptError",
+    "PoolForkedError",
+    "PoolFullError",
+    "PoolLockedError",
+    "ReadOnlyError",
+    "StaleObjectError",
+    "TransactionError",
+    "TransactionTimeoutError",
+    "__version__",
+    "libraries",
+    "open",
+    "pmemobj",
+]

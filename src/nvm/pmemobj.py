@@ -1,0 +1,25 @@
+"""Persistent Python objects in a pool file, through libpmemobj."""
+
+from nvm._core import (
+    MIN_POOL_SIZE,
+    PersistentDict,
+    PersistentList,
+    PersistentObject,
+    PersistentObjectPool,
+    Reading,
+    Transaction,
+)
+from nvm._core import pmemobj_create as create
+from nvm._core import pmemobj_open as open
+
+__all__ = [
+    "MIN_POOL_SIZE",
+    "PersistentDict",
+    "PersistentList",
+    "PersistentObject",
+    "PersistentObjectPool",
+    "Reading",
+    "Transaction",
+    "create",
+    "open",
+]

@@ -1,0 +1,68 @@
+"""Pools for the tests, in memory where the system has a tmpfs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import nvm
+from nvm.pmemobj import PersistentObjectPool
+
+SIZE = "64 MiB"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder of the test's own, on tmpfs if there is one."""
+    shm = Path("/dev/shm")
+    path = Path(tempfile.mkdtemp(prefix="nvm-test-", dir=shm if shm.is_dir() else None))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def path(folder: Path) -> Path:
+    """The name of a file that does not exist yet; a pool of the test's own."""
+    return folder / "pool"
+
+
+@pytest.fixture
+def open_pool(path: Path) -> Iterator[Callable[..., PersistentObjectPool]]:
+    """Opens the pool at `path`; what is still open at the end is checked and closed."""
+    opened: list[PersistentObjectPool] = []
+
+    def open_pool(flag: str = "c", **options: object) -> PersistentObjectPool:
+        options.setdefault("size", SIZE)
+        options.setdefault("backend", "memory")
+        pool = nvm.open(path, flag, **options)  # type: ignore[arg-type]
+        opened.append(pool)
+        return pool
+
+    yield open_pool
+    for pool in opened:
+        if not pool.closed:
+            assert pool.check() == []
+            pool.close()
+
+
+@pytest.fixture
+def pool(open_pool: Callable[..., PersistentObjectPool]) -> PersistentObjectPool:
+    """A new, empty pool; at the end it must be sound."""
+    return open_pool()
+
+
+@pytest.fixture
+def reopen(
+    open_pool: Callable[..., PersistentObjectPool],
+) -> Callable[[PersistentObjectPool], PersistentObjectPool]:
+    """Closes a pool and opens it again, as the next process would."""
+
+    def reopen(pool: PersistentObjectPool) -> PersistentObjectPool:
+        pool.close()
+        return open_pool("w")
+
+    return reopen
