@@ -77,30 +77,39 @@ uint8_t AllocClasses::enroll(PMEMobjpool* pool, const std::string& file, size_t 
 
 void AllocClasses::register_all(PMEMobjpool* pool, const std::string& file) {
   find_defaults(pool);
-  for (size_t i = 0; i < kBlobUnits.size(); ++i) {
-    blobs_[i] = {enroll(pool, file, kBlobUnits[i], false, kSmallRunChunks),
-                 enroll(pool, file, kBlobUnits[i], false, kLargeRunChunks)};
-  }
-  for (size_t i = 0; i < kCountedUnits.size(); ++i) {
-    counted_[i] = {enroll(pool, file, kCountedUnits[i], true, kSmallRunChunks),
-                   enroll(pool, file, kCountedUnits[i], true, kLargeRunChunks)};
-  }
+  for (size_t i = 0; i < kBlobUnits.size(); ++i)
+    blobs_[i] = enroll_pair(pool, file, kBlobUnits[i], false);
+  for (size_t i = 0; i < kCountedUnits.size(); ++i)
+    counted_[i] = enroll_pair(pool, file, kCountedUnits[i], true);
 }
 
-AllocClasses::Candidates AllocClasses::candidates(size_t bytes, bool counted,
-                                                  bool large_heap) const {
-  Pair pair{};
+AllocClasses::Pair AllocClasses::enroll_pair(PMEMobjpool* pool, const std::string& file,
+                                             size_t unit, bool counted) const {
+  return {enroll(pool, file, unit, counted, kSmallRunChunks),
+          enroll(pool, file, unit, counted, kLargeRunChunks), 0,
+          units_of_run(unit, kLargeRunChunks)};
+}
+
+AllocClasses::Candidates AllocClasses::candidates(size_t bytes, bool counted, bool large_heap) {
+  Pair* pair = nullptr;
   const uint64_t steps = steps_for(counted ? bytes + kBlockHeader : bytes);
   if (!counted && bytes <= kBlobUnits.back()) {
-    pair = blobs_[kBlobIndex[steps]];
+    pair = &blobs_[kBlobIndex[steps]];
   } else if (counted && bytes + kBlockHeader <= kCountedUnits.back()) {
-    pair = counted_[kCountedIndex[steps]];
+    pair = &counted_[kCountedIndex[steps]];
   } else {
     return larger(bytes);
   }
   Candidates result;
-  result.add(large_heap ? pair.large : pair.small);
-  result.add(large_heap ? pair.small : pair.large);
+  if (pair->detour != 0) {
+    --pair->detour;
+    large_heap = !large_heap;
+  } else {
+    result.detour = &pair->detour;
+    result.detour_blocks = pair->detour_blocks;
+  }
+  result.add(large_heap ? pair->large : pair->small);
+  result.add(large_heap ? pair->small : pair->large);
   return result;
 }
 

@@ -15,23 +15,6 @@ constexpr uint64_t kUnitAlignment = 8;
   throw_corrupt("zone " + std::to_string(zone) + ", chunk " + std::to_string(index) + ": " + what);
 }
 
-BlockHeader header_of(uint16_t flags) {
-  if ((flags & pmdk::kCompactHeader) != 0) return BlockHeader::compact;
-  return (flags & pmdk::kNoHeader) != 0 ? BlockHeader::none : BlockHeader::legacy;
-}
-
-uint64_t size_of(BlockHeader header) {
-  switch (header) {
-    case BlockHeader::compact:
-      return sizeof(pmdk::CompactHeader);
-    case BlockHeader::legacy:
-      return sizeof(pmdk::LegacyHeader);
-    case BlockHeader::none:
-      return 0;
-  }
-  return 0;
-}
-
 constexpr uint64_t align_up(uint64_t value, uint64_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
@@ -61,6 +44,11 @@ Bitmap bitmap_of(uint64_t content, uint64_t unit, uint16_t flags) {
 }
 
 }  // namespace
+
+BlockHeader header_of(const Chunk& chunk) noexcept {
+  if ((chunk.flags & pmdk::kCompactHeader) != 0) return BlockHeader::compact;
+  return (chunk.flags & pmdk::kNoHeader) != 0 ? BlockHeader::none : BlockHeader::legacy;
+}
 
 HeapView::HeapView(const char* base, uint64_t size) noexcept : base_(base), size_(size), zones_(0) {
   uint64_t rest = size > pmdk::kFirstZone ? size - pmdk::kFirstZone : 0;
@@ -103,12 +91,9 @@ Chunk HeapView::chunk_at(uint32_t zone, uint32_t index) const {
     bad_chunk(zone, index, "covers " + std::to_string(header.chunks) + " chunks");
   }
   if ((header.flags & ~pmdk::kChunkFlags) != 0) bad_chunk(zone, index, "unknown flags");
-  const Chunk chunk{zone, index, header.chunks, header.type, header.flags};
-  if (chunk.type == ChunkType::run) check_run_data(chunk);
-  return chunk;
+  return {zone, index, header.chunks, header.type, header.flags};
 }
 
-// The chunks of a run after its first point back to it.
 void HeapView::check_run_data(const Chunk& chunk) const {
   const Offset headers = pmdk::kFirstZone + chunk.zone * pmdk::kZoneSize + sizeof(pmdk::ZoneHeader);
   for (uint32_t i = 1; i < chunk.chunks; ++i) {
@@ -125,7 +110,7 @@ RunShape HeapView::run_at(const Chunk& chunk) const {
   const auto& header = at<pmdk::RunHeader>(begin);
   const uint64_t content = chunk.chunks * pmdk::kChunkSize - sizeof(pmdk::RunHeader);
   RunShape run;
-  run.header = header_of(chunk.flags);
+  run.header = header_of(chunk);
   run.unit = header.unit;
   if (run.unit <= size_of(run.header) || run.unit > content || run.unit % kUnitAlignment != 0) {
     bad_chunk(chunk.zone, chunk.index, "a run of units of " + std::to_string(run.unit) + " bytes");
@@ -176,7 +161,7 @@ Block read_header(const HeapView& view, const Chunk& chunk, Offset begin, BlockH
 }  // namespace
 
 Block HeapView::block_of(const Chunk& chunk) const {
-  return read_header(*this, chunk, chunk_offset(chunk.zone, chunk.index), header_of(chunk.flags),
+  return read_header(*this, chunk, chunk_offset(chunk.zone, chunk.index), header_of(chunk),
                      chunk.chunks * pmdk::kChunkSize);
 }
 
@@ -197,9 +182,7 @@ Block HeapView::block_of(const Chunk& chunk, const RunShape& run, uint32_t unit,
 
 void HeapWalk::load_word() noexcept {
   first_bit_ = next_word_ * static_cast<uint32_t>(pmdk::kBitsPerWord);
-  bits_ = view_.at<uint64_t>(run_.bitmap + next_word_ * sizeof(uint64_t));
-  const uint32_t left = run_.units - first_bit_;
-  if (left < pmdk::kBitsPerWord) bits_ &= (uint64_t{1} << left) - 1;  // beyond: always set
+  bits_ = units_in_use(view_, run_, first_bit_);
   ++next_word_;
 }
 
@@ -226,6 +209,7 @@ bool HeapWalk::next_chunk(Block& block) {
       return true;
     }
     if (chunk_.type == ChunkType::run) {
+      view_.check_run_data(chunk_);
       run_ = view_.run_at(chunk_);
       words_ = static_cast<uint32_t>(words_for(run_.units));
       next_word_ = 0;
@@ -254,6 +238,7 @@ void for_each_chunk(const HeapView& view, Visit visit) {
     const uint32_t chunks = view.chunks_of(zone);
     for (uint32_t index = 0; index < chunks;) {
       const Chunk chunk = view.chunk_at(zone, index);
+      if (chunk.type == ChunkType::run) view.check_run_data(chunk);
       visit(chunk);
       index += chunk.chunks;
     }
@@ -263,10 +248,7 @@ void for_each_chunk(const HeapView& view, Visit visit) {
 uint64_t allocated_units(const HeapView& view, const RunShape& run) {
   uint64_t count = 0;
   for (uint32_t first = 0; first < run.units; first += pmdk::kBitsPerWord) {
-    uint64_t bits = view.at<uint64_t>(run.bitmap + first / 8);
-    const uint32_t left = run.units - first;
-    if (left < pmdk::kBitsPerWord) bits &= (uint64_t{1} << left) - 1;
-    count += static_cast<uint64_t>(std::popcount(bits));
+    count += static_cast<uint64_t>(std::popcount(units_in_use(view, run, first)));
   }
   return count;
 }
@@ -312,95 +294,6 @@ HeapTotals heap_totals(const char* base, uint64_t size) {
 
 void check_zones(const char* base, uint64_t size) {
   for_each_chunk(HeapView(base, size), [](const Chunk&) {});
-}
-
-namespace {
-
-// The link of the chain that covers a chunk. The chain is followed from the zone's beginning: a
-// header between two links is a leftover.
-std::optional<Chunk> link_over(const HeapView& view, uint32_t zone, uint64_t wanted) {
-  const uint32_t chunks = view.chunks_of(zone);
-  for (uint32_t index = 0; index < chunks;) {
-    const Chunk chunk = view.chunk_at(zone, index);
-    if (wanted < uint64_t{index} + chunk.chunks) return chunk;
-    index += chunk.chunks;
-  }
-  return std::nullopt;
-}
-
-// What lies at a place: the chunk, and for a run also its shape and which unit begins there.
-struct Place {
-  Chunk chunk;
-  RunShape run;
-  uint32_t unit = 0;
-};
-
-std::optional<Place> find_place(const HeapView& view, uint64_t size, Offset offset) {
-  if (offset < pmdk::kFirstZone || offset >= size) return std::nullopt;
-  const uint64_t zone = (offset - pmdk::kFirstZone) / pmdk::kZoneSize;
-  if (zone >= view.zones()) return std::nullopt;
-  const Offset chunks = view.chunk_offset(static_cast<uint32_t>(zone), 0);
-  if (offset < chunks) return std::nullopt;
-  const uint64_t index = (offset - chunks) / pmdk::kChunkSize;
-  const std::optional<Chunk> link = link_over(view, static_cast<uint32_t>(zone), index);
-  if (!link) return std::nullopt;
-  Place place{*link, {}, 0};
-  if (link->type != ChunkType::run) {
-    const Offset begin = view.chunk_offset(link->zone, link->index);
-    if (offset != begin + size_of(header_of(link->flags))) return std::nullopt;
-    return place;
-  }
-  place.run = view.run_at(*link);
-  const uint64_t header = size_of(place.run.header);
-  if (offset < place.run.first_unit + header) return std::nullopt;
-  const uint64_t from_first = offset - header - place.run.first_unit;
-  if (from_first % place.run.unit != 0) return std::nullopt;
-  const uint64_t unit = from_first / place.run.unit;
-  if (unit >= place.run.units) return std::nullopt;
-  place.unit = static_cast<uint32_t>(unit);
-  return place;
-}
-
-// Is the unit the first one of an allocated block? With headers, units in front of it in the same
-// word may belong to a block that covers it.
-std::optional<Block> block_in_run(const HeapView& view, const Place& place) {
-  const RunShape& run = place.run;
-  const uint32_t bit = place.unit % pmdk::kBitsPerWord;
-  const uint32_t first = place.unit - bit;
-  const uint64_t bits = view.at<uint64_t>(run.bitmap + first / 8);
-  if ((bits >> bit & 1) == 0) return std::nullopt;
-  uint32_t units = 0;
-  if (run.header == BlockHeader::none) return view.block_of(place.chunk, run, place.unit, units);
-  for (uint32_t at = 0; at <= bit; at += units) {
-    units = 1;
-    if ((bits >> at & 1) == 0) continue;
-    const Block block = view.block_of(place.chunk, run, first + at, units);
-    if (at == bit) return block;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
-std::optional<Block> block_at(const char* base, uint64_t size, Offset offset) noexcept {
-  try {
-    const HeapView view(base, size);
-    const std::optional<Place> place = find_place(view, size, offset);
-    if (!place) return std::nullopt;
-    if (place->chunk.type == ChunkType::run) return block_in_run(view, *place);
-    if (place->chunk.type != ChunkType::used) return std::nullopt;
-    return view.block_of(place->chunk);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-bool is_block_place(const char* base, uint64_t size, Offset offset) noexcept {
-  try {
-    return find_place(HeapView(base, size), size, offset).has_value();
-  } catch (const Error&) {
-    return false;
-  }
 }
 
 }  // namespace nvm::heap

@@ -68,6 +68,8 @@ class HeapView {
   uint32_t room_of(uint32_t zone) const noexcept;
   // The link at a place of the chain. Throws Error(corrupt) if there can be none.
   Chunk chunk_at(uint32_t zone, uint32_t index) const;
+  // Throws Error(corrupt) unless the chunks that a run covers point back to it.
+  void check_run_data(const Chunk& chunk) const;
   // REQUIRES: the chunk is a run. Throws Error(corrupt) unless its header makes sense.
   RunShape run_at(const Chunk& chunk) const;
   // REQUIRES: the chunk is in use as one block.
@@ -82,8 +84,6 @@ class HeapView {
   }
 
  private:
-  void check_run_data(const Chunk& chunk) const;
-
   const char* base_;
   uint64_t size_;
   uint32_t zones_;
@@ -155,6 +155,28 @@ HeapTotals heap_totals(const char* base, uint64_t size);
 
 // Follows each zone's chain of chunks to its end. Throws Error(corrupt). Reads no chunk.
 void check_zones(const char* base, uint64_t size);
+
+// The units in use of a word of the bitmap: `first` is its first unit. Bits beyond the last unit
+// are always set and mean nothing.
+inline uint64_t units_in_use(const HeapView& view, const RunShape& run, uint32_t first) {
+  const uint64_t bits = view.at<uint64_t>(run.bitmap + first / 8);
+  const uint32_t left = run.units - first;
+  return left < pmdk::kBitsPerWord ? bits & ((uint64_t{1} << left) - 1) : bits;
+}
+
+inline uint64_t size_of(BlockHeader header) {
+  switch (header) {
+    case BlockHeader::compact:
+      return sizeof(pmdk::CompactHeader);
+    case BlockHeader::legacy:
+      return sizeof(pmdk::LegacyHeader);
+    case BlockHeader::none:
+      return 0;
+  }
+  return 0;
+}
+
+BlockHeader header_of(const Chunk& chunk) noexcept;
 
 // The allocated block that starts at `offset`, which may be any number at all.
 std::optional<Block> block_at(const char* base, uint64_t size, Offset offset) noexcept;

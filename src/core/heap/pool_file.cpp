@@ -47,7 +47,9 @@ Offset PoolFile::reserve(size_t bytes, BlockKind kind, Action& action) {
     const PMEMoid block =
         pmemobj_xreserve(pool_, &action, std::max<size_t>(bytes, 1),
                          static_cast<uint64_t>(kind.type), POBJ_CLASS_ID(candidates.ids[i]));
-    if (!OID_IS_NULL(block)) return block.off;
+    if (OID_IS_NULL(block)) continue;
+    AllocClasses::took(candidates, i);
+    return block.off;
   }
   return 0;
 }
