@@ -17,6 +17,12 @@ namespace nvm::crash {
 namespace {
 
 constexpr uint64_t kScanStep = 4096;
+// How far beyond all that was ever stored a plain store is looked for at a fence.
+constexpr uint64_t kScanBeyond = uint64_t{1} << 20;
+
+// The part of libpmemobj's descriptor (struct pmemobjpool) that is made anew at each open.
+constexpr uint64_t kRunTimePart = 0x1a20;
+constexpr uint64_t kRunTimeEnd = 0x2000;
 
 uint64_t round_down(uint64_t value, uint64_t unit) { return value - value % unit; }
 uint64_t round_up(uint64_t value, uint64_t unit) { return round_down(value + unit - 1, unit); }
@@ -63,6 +69,8 @@ class Recorder::Tape final : public pmem::Observer {
   Tape(std::vector<char> medium, Scan scan) : scan_(scan), known_(std::move(medium)) {
     known_.resize(round_up(known_.size(), kLineSize));
     recording_.medium = known_;
+    const auto last = std::find_if(known_.rbegin(), known_.rend(), [](char c) { return c != 0; });
+    stored_end_ = static_cast<uint64_t>(known_.rend() - last);
   }
 
   void stored(const void* address, size_t length) noexcept override {
@@ -119,7 +127,7 @@ class Recorder::Tape final : public pmem::Observer {
   void fence() {
     const std::lock_guard guard(mutex_);
     if (base_ == nullptr) return;
-    if (scan_ == Scan::at_fences) compare(0, length_);
+    if (scan_ == Scan::at_fences) compare(0, stored_end_ + kScanBeyond);
     ++counts_.fences;
     add({.kind = Event::Kind::fence});
   }
@@ -213,6 +221,7 @@ class Recorder::Tape final : public pmem::Observer {
             .kind = Event::Kind::store, .length = static_cast<uint8_t>(length), .offset = offset};
         std::memcpy(&event.value, base_ + offset, length);
         std::memcpy(known_.data() + offset, &event.value, length);
+        stored_end_ = std::max(stored_end_, next);
         add(event);
       }
       offset = next;
@@ -230,6 +239,7 @@ class Recorder::Tape final : public pmem::Observer {
   std::vector<char> known_;     // the pool with all stores that were recorded
   const char* base_ = nullptr;  // null: not mapped, or stopped
   uint64_t length_ = 0;
+  uint64_t stored_end_ = 0;  // all beyond is zero
   bool stopped_ = false;
   std::atomic<bool> given_{false};
   Recording recording_;
@@ -306,7 +316,9 @@ std::unique_ptr<backend::Backend> make_recorded(backend::Kind kind) {
 
 }  // namespace
 
-Recorder::Recorder(const std::string& file, Scan scan) : Recorder(read_file(file), scan) {}
+Recorder::Recorder(const std::string& file, Scan scan) : Recorder(read_file(file), scan) {
+  ignore(kRunTimePart, kRunTimeEnd - kRunTimePart);
+}
 
 Recorder::Recorder(std::vector<char> medium, Scan scan)
     : tape_(std::make_shared<Tape>(std::move(medium), scan)) {

@@ -25,7 +25,7 @@
 
 namespace nvm::crash {
 
-// How often the whole pool is compared.
+// When the whole pool is compared.
 enum class Scan { never, at_marks, at_fences };
 
 struct Counts {
@@ -58,7 +58,8 @@ std::string to_string(const SiteSeen& site);
 
 class Recorder {
  public:
-  // The medium at first: the file's bytes, or nothing if there is no such file.
+  // The medium at first: the file's bytes, or nothing if there is no such file. What libpmemobj
+  // makes anew in its descriptor at each open is ignored.
   explicit Recorder(const std::string& file, Scan scan = Scan::at_fences);
   explicit Recorder(std::vector<char> medium, Scan scan = Scan::at_fences);
   ~Recorder();

@@ -1,6 +1,7 @@
 #include "crash/scratch.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,7 +16,6 @@ namespace nvm::crash {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-constexpr uint64_t kBuffer = 64 * kPage;
 
 void check(bool good, const char* what) {
   if (!good) throw std::system_error(errno, std::generic_category(), what);
@@ -28,7 +28,7 @@ bool is_zero(const char* bytes, uint64_t length) {
 }  // namespace
 
 Scratch::Scratch(const std::string& folder, std::vector<char> image)
-    : folder_(folder + "/nvm-crash-XXXXXX"), image_(std::move(image)), buffer_(kBuffer) {
+    : folder_(folder + "/nvm-crash-XXXXXX"), image_(std::move(image)) {
   check(mkdtemp(folder_.data()) != nullptr, "mkdtemp");
   path_ = folder_ + "/pool";
   open_file();
@@ -39,6 +39,7 @@ Scratch::Scratch(const std::string& folder, std::vector<char> image)
 }
 
 Scratch::~Scratch() {
+  if (mapping_ != nullptr) munmap(mapping_, mapped_);
   if (fd_ >= 0) close(fd_);
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
@@ -47,7 +48,18 @@ Scratch::~Scratch() {
 void Scratch::open_file() {
   fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
   check(fd_ >= 0, "open");
-  check(ftruncate(fd_, static_cast<off_t>(size())) == 0, "ftruncate");
+  set_file_size();
+}
+
+void Scratch::set_file_size() {
+  if (mapping_ != nullptr) munmap(mapping_, mapped_);
+  mapping_ = nullptr;
+  mapped_ = size();
+  check(ftruncate(fd_, static_cast<off_t>(mapped_)) == 0, "ftruncate");
+  if (mapped_ == 0) return;
+  void* mapping = mmap(nullptr, mapped_, PROT_READ, MAP_SHARED, fd_, 0);
+  check(mapping != MAP_FAILED, "mmap");
+  mapping_ = static_cast<char*>(mapping);
 }
 
 void Scratch::write(uint64_t offset, const char* bytes, uint64_t length) {
@@ -57,7 +69,7 @@ void Scratch::write(uint64_t offset, const char* bytes, uint64_t length) {
 
 void Scratch::resize(uint64_t size) {
   image_.resize(size);
-  check(ftruncate(fd_, static_cast<off_t>(size)) == 0, "ftruncate");
+  set_file_size();
 }
 
 void Scratch::try_out(uint64_t offset, const char* bytes, uint64_t length) {
@@ -68,9 +80,7 @@ void Scratch::try_out(uint64_t offset, const char* bytes, uint64_t length) {
 void Scratch::restore() {
   struct stat status {};
   check(fstat(fd_, &status) == 0, "fstat");
-  if (static_cast<uint64_t>(status.st_size) != size()) {
-    check(ftruncate(fd_, static_cast<off_t>(size())) == 0, "ftruncate");
-  }
+  if (static_cast<uint64_t>(status.st_size) != size()) set_file_size();
   off_t end = 0;
   for (;;) {
     const off_t begin = lseek(fd_, end, SEEK_DATA);
@@ -81,16 +91,10 @@ void Scratch::restore() {
 }
 
 void Scratch::restore_range(uint64_t begin, uint64_t end) {
-  for (uint64_t offset = begin; offset < end; offset += kBuffer) {
-    const uint64_t length = std::min(kBuffer, end - offset);
-    check(pread(fd_, buffer_.data(), length, static_cast<off_t>(offset)) ==
-              static_cast<ssize_t>(length),
-          "pread");
-    for (uint64_t page = 0; page < length; page += kPage) {
-      const uint64_t bytes = std::min(kPage, length - page);
-      if (std::memcmp(buffer_.data() + page, at(offset + page), bytes) != 0) {
-        try_out(offset + page, at(offset + page), bytes);
-      }
+  for (uint64_t offset = begin; offset < end; offset += kPage) {
+    const uint64_t length = std::min(kPage, end - offset);
+    if (std::memcmp(mapping_ + offset, at(offset), length) != 0) {
+      try_out(offset, at(offset), length);
     }
   }
 }

@@ -33,13 +33,15 @@ class Scratch {
 
  private:
   void open_file();
+  void set_file_size();
   void restore_range(uint64_t begin, uint64_t end);
 
   std::string folder_;
   std::string path_;
   int fd_ = -1;
+  char* mapping_ = nullptr;  // of the file; null while it is empty
+  uint64_t mapped_ = 0;
   std::vector<char> image_;
-  std::vector<char> buffer_;
 };
 
 }  // namespace nvm::crash
