@@ -115,7 +115,7 @@ struct PoolObject {
   PyObject_HEAD std::shared_ptr<heap::Pool> pool;
   PyObject* filename;   // as it was given, decoded
   PyObject* classes;    // dict: class id -> type; filled as classes are met
-  PyObject* class_ids;  // dict: type -> class id
+  uint64_t classes_epoch;  // the pool's undo_epoch() that `classes` is of
   PyObject* weakrefs;
   heap::Handle* root_dict;  // pinned while the pool is open
   char flag;                // "r", "w", "c", "n" or "x"

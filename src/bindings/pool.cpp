@@ -31,8 +31,7 @@ PyObject* pool_new(PyTypeObject* type, PyObject*, PyObject*) {
   new (&pool->on_abort) std::vector<PyObject*>();
   pool->flag = 'w';
   pool->classes = PyDict_New();
-  pool->class_ids = PyDict_New();
-  if (pool->classes != nullptr && pool->class_ids != nullptr) return self;
+  if (pool->classes != nullptr) return self;
   Py_DECREF(self);
   return nullptr;
 }
@@ -69,7 +68,6 @@ int pool_traverse(PyObject* self, visitproc visit, void* arg) {
   PoolObject* pool = as_pool(self);
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(pool->classes);
-  Py_VISIT(pool->class_ids);
   for (PyObject* function : pool->on_commit) Py_VISIT(function);
   for (PyObject* function : pool->on_abort) Py_VISIT(function);
   return 0;
@@ -78,7 +76,6 @@ int pool_traverse(PyObject* self, visitproc visit, void* arg) {
 int pool_clear(PyObject* self) {
   PoolObject* pool = as_pool(self);
   if (pool->classes != nullptr) PyDict_Clear(pool->classes);
-  if (pool->class_ids != nullptr) PyDict_Clear(pool->class_ids);
   for (PyObject* function : std::exchange(pool->on_commit, {})) Py_DECREF(function);
   for (PyObject* function : std::exchange(pool->on_abort, {})) Py_DECREF(function);
   return 0;
@@ -102,7 +99,6 @@ void pool_dealloc(PyObject* self) {
   pool_clear(self);
   Py_CLEAR(pool->filename);
   Py_CLEAR(pool->classes);
-  Py_CLEAR(pool->class_ids);
   std::destroy_at(&pool->on_abort);
   std::destroy_at(&pool->on_commit);
   std::destroy_at(&pool->levels);
