@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "container.h"
+#include "object/class_table.h"
 #include "object/record.h"
 
 namespace nvm::bindings {
@@ -74,9 +75,21 @@ bool is_cached_property(PyObject* class_attribute) noexcept;
 void begin_volatile(PyObject* self);
 // An instance that has no object yet.
 Ref allocate(PyTypeObject* type);
-// Gives it a new object in the pool, whose attributes fill(operation, offset) sets.
+// Makes an instance the proxy of a new object; its class has this number.
+void adopt_new(PyObject* self, PoolObject* pool, uint64_t class_id, heap::Handle* pinned);
+// Gives an instance a new object in the pool, whose attributes fill(operation, offset) sets.
 template <class F>
-void create_record(PyObject* self, PoolObject* pool, F&& fill);
+void create_record(PyObject* self, PoolObject* pool, F&& fill) {
+  const std::string& name = name_of(Py_TYPE(self));
+  uint64_t class_id = 0;
+  heap::Handle* pinned = create_pinned(pool, [&](Operation& op) {
+    class_id = object::class_table::ensure(op, name);
+    const Offset offset = object::record::create(op, class_id);
+    fill(op, offset);
+    return offset;
+  });
+  adopt_new(self, pool, class_id, pinned);
+}
 
 // ---- attributes_view.cpp
 
