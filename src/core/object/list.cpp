@@ -273,11 +273,11 @@ void replace_range(Operation& op, const Contents& list, uint64_t begin, uint64_t
   const uint64_t size = list.size - (end - begin) + cells.size();
   if (size > list.capacity) return move_to_new_body(op, list, begin, end, cells);
   if (cells.empty() && shrink(op, list, begin, end)) return;
+  if (size != list.size) op.set(&list.header->size, size);  // first: one fence logs both
   if (begin == list.size)
     fill_spare(op, list, cells);
   else
     shift(op, list, begin, end, cells);
-  if (size != list.size) op.set(&list.header->size, size);
 }
 
 void rewrite(Operation& op, const Contents& list, std::span<const uint64_t> cells) {
