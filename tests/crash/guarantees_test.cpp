@@ -1,0 +1,311 @@
+// Holds the flushes, fences and publishes of each operation to docs/guarantees.md: the tables there
+// that follow a line `<!-- counts: ... -->` are read, and each row's operation is run and counted.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "core/pool_fixture.h"
+#include "object/class_table.h"
+#include "object/dict.h"
+#include "object/key.h"
+#include "object/list.h"
+#include "object/record.h"
+#include "pmem/store.h"
+
+namespace nvm::object::testing {
+namespace {
+
+struct Counts {
+  uint64_t flushes = 0;
+  uint64_t fences = 0;
+  uint64_t publishes = 0;
+  bool operator==(const Counts&) const = default;
+};
+
+std::ostream& operator<<(std::ostream& stream, const Counts& counts) {
+  return stream << counts.flushes << " flushes, " << counts.fences << " fences, "
+                << counts.publishes << " publishes";
+}
+
+// ---- The page
+
+std::vector<std::string> columns_of(const std::string& line) {
+  std::vector<std::string> columns;
+  std::stringstream stream(line);
+  for (std::string column; std::getline(stream, column, '|');) {
+    const size_t begin = column.find_first_not_of(' ');
+    if (begin == std::string::npos) continue;
+    columns.push_back(column.substr(begin, column.find_last_not_of(' ') - begin + 1));
+  }
+  return columns;
+}
+
+// Operation -> what the page says of it, for the tables of one name.
+std::map<std::string, Counts> counts_of_page(const std::string& table) {
+  const auto page = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() /
+                    "docs/guarantees.md";
+  std::ifstream stream(page);
+  std::map<std::string, Counts> counts;
+  bool inside = false;
+  for (std::string line; std::getline(stream, line);) {
+    if (line.rfind("<!-- counts: ", 0) == 0) inside = line == "<!-- counts: " + table + " -->";
+    if (line.empty()) inside = false;
+    const std::vector<std::string> columns = columns_of(line);
+    if (!inside || columns.size() < 4 || columns.back().find_first_not_of("0123456789") == 0)
+      continue;
+    const auto number = [&](size_t from_end) {
+      return std::stoull(columns[columns.size() - from_end]);
+    };
+    counts[columns[0]] = {number(3), number(2), number(1)};
+  }
+  return counts;
+}
+
+// ---- The code
+
+// A backend that keeps nothing but counts as one that has to flush.
+class Silent final : public backend::Backend {
+ public:
+  backend::Kind kind() const noexcept override { return backend::Kind::dax; }
+  void flush(const void*, size_t) noexcept override {}
+  void drain() noexcept override {}
+};
+
+class Counter final : public pmem::Observer {
+ public:
+  void stored(const void*, size_t) noexcept override {}
+  bool may_flush(const pmem::Site&) noexcept override { return ++counts.flushes != 0; }
+  bool may_drain(const pmem::Site&) noexcept override { return ++counts.fences != 0; }
+  void publishing() noexcept override { ++counts.publishes; }
+  Counts counts;
+};
+
+class Guarantees : public PoolTest {
+ protected:
+  using Step = std::function<void(Operation&)>;
+  struct Case {
+    std::vector<Step> before;  // operations that set the scene
+    Step counted;
+  };
+
+  void SetUp() override {
+    before_ = backend::set_factory([](backend::Kind) -> std::unique_ptr<backend::Backend> {
+      return std::make_unique<Silent>();
+    });
+    PoolTest::SetUp();
+  }
+  void TearDown() override {
+    PoolTest::TearDown();
+    backend::set_factory(before_);
+  }
+
+  // Runs the cases, and compares them with the page, both ways.
+  void hold(const std::string& table, const std::map<std::string, Case>& cases) {
+    std::map<std::string, Counts> seen;
+    for (const auto& [name, wanted] : cases) {
+      for (const Step& step : wanted.before) mutate(step);
+      seen[name] = count([&] { mutate(wanted.counted); });
+    }
+    compare(table, seen);
+  }
+  void hold_transactions(const std::map<std::string, std::function<void()>>& cases) {
+    std::map<std::string, Counts> seen;
+    for (const auto& [name, changes] : cases) {
+      seen[name] = count([&] {
+        pool().begin();
+        changes();
+        pool().commit();
+      });
+    }
+    compare("transaction", seen);
+  }
+
+  Offset object_ = 0;  // what a case works on
+
+ private:
+  static Counts count(const std::function<void()>& run) {
+    Counter counter;
+    pmem::Observer* const others = pmem::set_observer(&counter);
+    run();
+    pmem::set_observer(others);
+    return counter.counts;
+  }
+
+  static void compare(const std::string& table, const std::map<std::string, Counts>& seen) {
+    std::map<std::string, Counts> page = counts_of_page(table);
+    for (const auto& [name, counts] : seen) {
+      SCOPED_TRACE(name);
+      const auto said = page.find(name);
+      if (said == page.end()) {
+        ADD_FAILURE() << "not on the page: " << counts;
+        continue;
+      }
+      EXPECT_EQ(counts, said->second);
+      page.erase(said);
+    }
+    for (const auto& [name, counts] : page) ADD_FAILURE() << "not measured: " << name;
+  }
+
+  backend::Factory before_ = nullptr;
+};
+
+// ---- list
+
+TEST_F(Guarantees, ListsKeepToTheirCounts) {
+  const Value small = Values::integer(1);
+  const Value owned = values.str("too long for a cell");
+  const auto made_of = [this](uint64_t length, Value value) -> Step {
+    return [=, this](Operation& op) {
+      object_ = list::create(op, 64);
+      op.refer(object_);
+      std::vector<uint64_t> cells;
+      for (uint64_t i = 0; i < length; ++i) cells.push_back(make_cell(op, value).bits());
+      list::fill_fresh(op, object_, cells);
+    };
+  };
+  const auto set = [this](Value value) -> Step {
+    return [=, this](Operation& op) { list::set(op, object_, 1, value); };
+  };
+  const auto append = [this](Value value) -> Step {
+    return [=, this](Operation& op) { list::append(op, object_, value); };
+  };
+  const Step pop = [this](Operation& op) { list::pop(op, object_); };
+  const auto splice = [this](uint64_t begin, uint64_t end, std::vector<Value> with) -> Step {
+    return [=, this](Operation& op) { list::splice(op, object_, begin, end, with); };
+  };
+  // fill_fresh() leaves no spare room, the first append() some.
+  const std::vector<Step> with_room{made_of(3, small), append(small)};
+  const std::vector<Step> owned_with_room{made_of(3, owned), append(owned)};
+  const std::vector<Step> popped{made_of(3, small), append(small), append(small), pop};
+  const std::vector<Step> logged{made_of(3, small), append(small), splice(1, 1, {small}),
+                                 splice(1, 2, {})};
+
+  hold("list",
+       {{"`l[i] = small` over a small value", {with_room, set(small)}},
+        {"`l[i] = owned` over a small value", {with_room, set(owned)}},
+        {"`l[i] = small` over an owned value", {owned_with_room, set(small)}},
+        {"`append(small)`, the spare cell is blank", {with_room, append(small)}},
+        {"`append(small)`, the spare cell is not blank", {popped, append(small)}},
+        {"`append(owned)`", {with_room, append(owned)}},
+        {"`append(small)`, no spare cell", {{made_of(7, small)}, append(small)}},
+        {"`extend` by small values into spare room", {with_room, splice(4, 4, {small, small})}},
+        {"`pop()` of a small value", {with_room, pop}},
+        {"`pop()` of an owned value", {owned_with_room, pop}},
+        {"`insert(i, small)`", {logged, splice(1, 1, {small})}},
+        {"`del l[i]`", {logged, splice(1, 2, {})}},
+        {"`reverse()`, `sort()`", {logged, [this](Operation& op) { list::reverse(op, object_); }}},
+        {"`clear()` of small values",
+         {with_room, [this](Operation& op) { list::clear(op, object_); }}}});
+}
+
+// ---- dict
+
+TEST_F(Guarantees, DictsKeepToTheirCounts) {
+  const Value small = Values::integer(1);
+  const Value owned = values.str("too long for a cell");
+  const auto set = [this](int64_t key, Value value) -> Step {
+    return [=, this](Operation& op) {
+      dict::set(op, object_, Key(op.pool(), Values::integer(key)), value);
+    };
+  };
+  const auto erase = [this](int64_t key) -> Step {
+    return [=, this](Operation& op) {
+      dict::erase(op, object_, Key(op.pool(), Values::integer(key)));
+    };
+  };
+  const auto made_of = [=, this](int64_t length) -> std::vector<Step> {
+    std::vector<Step> steps{[this](Operation& op) {
+      object_ = dict::create(op);
+      op.refer(object_);
+    }};
+    for (int64_t key = 0; key < length; ++key) steps.push_back(set(key, small));
+    return steps;
+  };
+  const auto then = [](std::vector<Step> steps, const std::vector<Step>& more) {
+    steps.insert(steps.end(), more.begin(), more.end());
+    return steps;
+  };
+  const int64_t few = 5, many = 50;
+
+  hold("dict", {{"`d[k] = small`, k is there, over a small value", {made_of(many), set(1, small)}},
+                {"`d[k] = owned`, k is there, over a small value", {made_of(many), set(1, owned)}},
+                {"`d[k] = small`, k is new, up to 15 entries", {made_of(few), set(few, small)}},
+                {"`d[k] = small`, k is new, more entries", {made_of(many), set(many, small)}},
+                {"`d[k] = small`, k is new, in the place of an erased one",
+                 {then(made_of(many), {erase(many - 1)}), set(many, small)}},
+                {"`d[k] = owned`, k is new, more entries", {made_of(many), set(many, owned)}},
+                {"`del d[k]`, the last entry", {made_of(many), erase(many - 1)}},
+                {"`del d[k]`, another entry", {made_of(many), erase(1)}},
+                {"`del d[k]` of an owned value", {then(made_of(many), {set(1, owned)}), erase(1)}},
+                {"`clear()` of up to 15 small values",
+                 {made_of(few), [this](Operation& op) { dict::clear(op, object_); }}}});
+}
+
+// ---- object
+
+TEST_F(Guarantees, ObjectsKeepToTheirCounts) {
+  const Value small = Values::integer(1);
+  const Value owned = values.str("too long for a cell");
+  const auto set = [this](const char* name, Value value) -> Step {
+    return [=, this](Operation& op) { record::set(op, object_, name, value); };
+  };
+  const auto erase = [this](const char* name) -> Step {
+    return [=, this](Operation& op) { record::erase(op, object_, name); };
+  };
+  const Step make = [this](Operation& op) {
+    object_ = record::create(op, class_table::ensure(op, "module:Class"));
+    op.refer(object_);
+  };
+  // The first of its class has made the shapes already.
+  const std::vector<Step> first{make, set("a", small), set("b", small)};
+  const auto second = [&](std::vector<Step> more) {
+    std::vector<Step> steps = first;
+    steps.push_back(make);
+    steps.insert(steps.end(), more.begin(), more.end());
+    return steps;
+  };
+
+  hold("object", {{"`o.a = small`, a is there, over a small value", {first, set("a", small)}},
+                  {"`o.a = owned`, a is there, over a small value", {first, set("a", owned)}},
+                  {"`o.a = small`, a is new", {second({set("a", small)}), set("b", small)}},
+                  {"`o.a = small`, the first of its class", {first, set("c", small)}},
+                  {"`del o.a` of a small value", {first, erase("a")}},
+                  {"`del o.a` of an owned value", {second({set("a", owned)}), erase("a")}}});
+}
+
+// ---- Transactions
+
+TEST_F(Guarantees, TransactionsKeepToTheirCounts) {
+  const Value small = Values::integer(1);
+  mutate([&](Operation& op) {
+    object_ = list::create(op, 64);
+    op.refer(object_);
+    for (int i = 0; i < 10; ++i) list::append(op, object_, small);
+  });
+  const auto overwrite = [&](uint64_t index) {
+    mutate([&](Operation& op) { list::set(op, object_, index, small); });
+  };
+  hold_transactions({{"nothing", [] {}},
+                     {"one overwrite of a small value", [&] { overwrite(1); }},
+                     {"the same place overwritten twice",
+                      [&] {
+                        overwrite(1);
+                        overwrite(1);
+                      }},
+                     {"ten overwrites of different places",
+                      [&] {
+                        for (uint64_t i = 0; i < 10; ++i) overwrite(i);
+                      }},
+                     {"an append of a small value",
+                      [&] { mutate([&](Operation& op) { list::append(op, object_, small); }); }}});
+}
+
+}  // namespace
+}  // namespace nvm::object::testing
