@@ -1,4 +1,4 @@
-#include "dump.h"
+#include "crash/dump.h"
 
 #include <map>
 

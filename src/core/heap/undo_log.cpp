@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "heap/pool.h"

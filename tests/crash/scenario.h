@@ -1,0 +1,50 @@
+// A run of operations on a pool, cut at every point, each medium opened and judged by the real
+// code.
+//
+// Steps must depend on nothing but the pool's content: after each cut the steps that are not done
+// are run on what is left, and must end as the run that was never cut.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "crash/media.h"
+#include "crash/recorder.h"
+#include "heap/pool.h"
+
+namespace nvm::crash {
+
+using Step = std::function<void(heap::Pool&)>;
+
+struct Scenario {
+  std::string name;
+  std::vector<Step> prepare;  // not cut
+  std::vector<Step> steps;    // each is one operation or transaction: there or not
+  // Steps that leave the content as it was (an abort, a failure): any cut leaves the same.
+  uint64_t size = uint64_t{16} << 20;
+};
+
+struct Verdict {
+  Summary summary;
+  std::vector<std::string> failures;  // the first few
+  std::vector<SiteSeen> sites;        // flushes and fences of ours that were passed
+};
+
+struct Options {
+  const SiteSeen* leave_out = nullptr;  // a flush or fence of ours
+  bool stop_at_failure = false;
+  bool cut_opening = false;  // cut while the pool is opened too
+  Effort effort = Effort::from_environment();
+};
+
+Verdict run(const Scenario& scenario, const Options& options = {});
+
+// Expects no failure; prints the count of states.
+void expect_whole(const Scenario& scenario, Options options = {});
+
+// The pool as all tests here open it.
+std::shared_ptr<heap::Pool> open_pool(const std::string& path, uint64_t size = uint64_t{16} << 20);
+
+}  // namespace nvm::crash
