@@ -67,6 +67,12 @@ class Run {
   void prepare() {
     const auto pool = open_pool(folder_.file(), scenario_.size);
     for (const Step& step : scenario_.prepare) step(*pool);
+    if (!scenario_.interrupted) return;
+    scenario_.interrupted(*pool);
+    const std::string left = folder_.file() + ".left";
+    std::filesystem::copy_file(folder_.file(), left);
+    pool->close();
+    std::filesystem::rename(left, folder_.file());
   }
 
   Recording record() {

@@ -22,7 +22,9 @@ struct Scenario {
   std::string name;
   std::vector<Step> prepare;  // not cut
   std::vector<Step> steps;    // each is one operation or transaction: there or not
-  // Steps that leave the content as it was (an abort, a failure): any cut leaves the same.
+  // Runs after `prepare`, and the process dies at its end: what it leaves is recovered, and the
+  // recovery is recorded with the steps. Its changes must all be undone.
+  Step interrupted = {};
   uint64_t size = uint64_t{16} << 20;
 };
 
