@@ -1,0 +1,1 @@
+"""Measures pynvm beside what a user would pick instead: `python -m bench --help`."""
