@@ -1,0 +1,36 @@
+"""The examples of the documentation do what the pages say."""
+
+import contextlib
+import doctest
+import io
+import re
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_first_steps(path):
+    results = doctest.testfile(
+        str(ROOT / "docs" / "first-steps.md"),
+        module_relative=False,
+        globs={"path": path, "__name__": "__main__"},
+        optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL,
+    )
+    assert results.attempted > 30
+    assert results.failed == 0
+
+
+def test_the_first_program_of_the_readme(path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n|^\n)+", text, re.M)]
+    first = next(block for block in blocks if "nvm.open" in block).strip()
+    within = next(block for block in blocks if "pool.transaction" in block).strip()
+    first = first.replace('"people.pool"', repr(str(path)))
+    program = first + "\n" + textwrap.indent(within, "    ") + "\n    print(people)\n"
+    for turn in "first", "second":
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            exec(program, {})
+        assert "PersistentDict({'ada':" in output.getvalue(), turn
+        assert "'grace'" in output.getvalue(), turn
