@@ -1,0 +1,110 @@
+"""A process killed by SIGKILL at any moment loses nothing it has been told is done."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import nvm
+
+WORKER = '''
+import itertools, os, sys, warnings
+warnings.simplefilter("ignore")
+import nvm
+
+path, start = sys.argv[1], int(sys.argv[2])
+pool = nvm.open(path, size="256 MiB")
+items = pool.setdefault("items", [])
+index = pool.setdefault("index", {})
+queue = pool.setdefault("queue", {})
+pool.setdefault("done", 0)
+os.write(1, b"r")
+for number in itertools.count(start):
+    with pool.transaction():
+        items.append(f"item number {number}")
+        index[f"key number {number}"] = [number, str(number) * 20]
+        queue[number] = number
+        if len(queue) > 10:
+            queue.pop(next(iter(queue)))
+        if number % 3 == 0 and len(index) > 5:
+            del index[f"key number {number - 3}"]
+        if number % 50 == 49:
+            items.insert(len(items) // 2, items.pop())
+        pool["done"] = number + 1
+    items[0] = number          # an operation of its own
+    os.write(1, b".")
+'''
+
+
+def expected_index(done: int) -> dict[str, list[object]]:
+    index: dict[str, list[object]] = {}
+    for number in range(done):
+        index[f"key number {number}"] = [number, str(number) * 20]
+        if number % 3 == 0 and len(index) > 5:
+            del index[f"key number {number - 3}"]
+    return index
+
+
+def expected_items(done: int) -> list[str]:
+    items: list[str] = []
+    for number in range(done):
+        items.append(f"item number {number}")
+        if number % 50 == 49:
+            items.insert(len(items) // 2, items.pop())
+    return items
+
+
+def run_and_kill(path: Path, start: int, rng: random.Random) -> int:
+    """Lets a worker go on from `start`, kills it, and gives the number of rounds acknowledged."""
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, os.fspath(path), str(start)], stdout=subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    assert os.read(worker.stdout.fileno(), 1) == b"r"
+    wanted = rng.randrange(1, 400)
+    rounds = 0
+    while rounds < wanted:
+        rounds += len(os.read(worker.stdout.fileno(), 64))
+    worker.kill()
+    while chunk := os.read(worker.stdout.fileno(), 4096):
+        rounds += len(chunk)
+    worker.wait()
+    worker.stdout.close()
+    return rounds
+
+
+def check_pool(path: Path, least: int) -> int:
+    with nvm.open(path, "w") as pool:
+        done = pool["done"]
+        assert least <= done <= least + 1
+        assert pool.check() == []
+        items = pool["items"].to_python()
+        if done == least:  # the overwrite outside the transaction was acknowledged too
+            assert done == 0 or items[0] == done - 1
+        else:
+            assert items[0] in ((done - 1, done - 2) if done > 1 else (0, "item number 0"))
+        assert items[1:] == expected_items(done)[1:]
+        assert pool["index"] == expected_index(done)
+        assert list(pool["queue"].items()) == [(n, n) for n in range(max(0, done - 10), done)]
+        assert pool.stats()["limbo"] == 0
+        return int(done)
+
+
+@pytest.mark.parametrize("where", ["tmpfs", "disk"])
+@pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.filterwarnings("ignore::nvm.DurabilityWarning")
+def test_killed_under_load(where: str, rounds: int, tmp_path: Path, folder: Path) -> None:
+    path = (folder if where == "tmpfs" else tmp_path) / "pool"
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    done = 0
+    for _ in range(rounds):
+        acknowledged = run_and_kill(path, done, rng)
+        done = check_pool(path, done + acknowledged)
+    assert done > rounds
