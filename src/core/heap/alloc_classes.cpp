@@ -85,9 +85,10 @@ void AllocClasses::register_all(PMEMobjpool* pool, const std::string& file) {
 
 AllocClasses::Pair AllocClasses::enroll_pair(PMEMobjpool* pool, const std::string& file,
                                              size_t unit, bool counted) const {
-  return {enroll(pool, file, unit, counted, kSmallRunChunks),
-          enroll(pool, file, unit, counted, kLargeRunChunks), 0,
-          units_of_run(unit, kLargeRunChunks)};
+  // When libpmemobj chooses by itself (an extension of a log), it looks at the last class first.
+  const uint8_t large = enroll(pool, file, unit, counted, kLargeRunChunks);
+  const uint8_t small = enroll(pool, file, unit, counted, kSmallRunChunks);
+  return {small, large, 0, units_of_run(unit, kLargeRunChunks)};
 }
 
 AllocClasses::Candidates AllocClasses::candidates(size_t bytes, bool counted, bool large_heap) {

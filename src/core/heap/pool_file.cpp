@@ -26,6 +26,7 @@ PoolFile::~PoolFile() {
 }
 
 void PoolFile::require_writable() const {
+  if (forked_) throw_error(ErrorKind::forked, path_, "the pool belongs to the parent process");
   if (pool_ == nullptr) {
     throw_error(ErrorKind::read_only, path_,
                 broken_ ? "the pool could not be opened again after it had grown"
@@ -68,6 +69,8 @@ void PoolFile::defer_free(Action& action, Offset block) noexcept {
 
 void PoolFile::publish(Action* actions, size_t count) {
   require_writable();
+  if (count > kMaxActions)
+    throw_error(ErrorKind::internal, path_, "a publish of " + std::to_string(count) + " actions");
   pmem::hook_publish();
   if (pmemobj_publish(pool_, actions, count) == 0) return;
   const std::string why = pmemobj_errormsg();

@@ -30,6 +30,7 @@
 #include "heap/file_lock.h"
 #include "heap/format.h"
 #include "heap/new_file.h"
+#include "heap/pmdk_layout.h"
 #include "heap/posix_file.h"
 #include "heap/private_mapping.h"
 
@@ -63,6 +64,12 @@ struct OpenOptions {
 };
 
 using Action = pobj_action;
+
+// Most actions of one publish: their redo entries fit a lane's own log (40 entries), so that it
+// is never extended. (libpmemobj chooses the class of an extension by itself, and might take a run
+// of 16 MiB for it.)
+inline constexpr size_t kMaxActions = 36;
+static_assert(kMaxActions * sizeof(pmdk::LogWord) < pmdk::kExternalCapacity);
 
 // What an allocation is for: a counted object has libpmemobj's compact header, which carries its
 // type; a blob has none (unless it is so large that it comes from libpmemobj's default classes).
@@ -104,8 +111,8 @@ class PoolFile {
   void cancel(Action* actions, size_t count) noexcept;
   void set_value(Action& action, uint64_t* word, uint64_t value) noexcept;
   void defer_free(Action& action, Offset block) noexcept;
-  // All of the actions or none, whenever the power fails; durable when it returns. Throws
-  // Error(full) if libpmemobj cannot extend its log; the actions are cancelled then.
+  // All of the actions or none, whenever the power fails; durable when it returns.
+  // REQUIRES: count <= kMaxActions. Throws Error(internal) if not; they are still reserved then.
   void publish(Action* actions, size_t count);
 
   // True if a block starts here and is allocated. Checks bounds first; never crashes on any value.
@@ -170,9 +177,5 @@ class PoolFile {
   AllocClasses classes_;
   PrivateMapping mapping_;  // of a pool opened for reading
 };
-
-// Most actions of one publish: their redo entries fit a lane's own log (40 entries), so that it
-// is never extended.
-inline constexpr size_t kMaxActions = 36;
 
 }  // namespace nvm::heap

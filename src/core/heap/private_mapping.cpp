@@ -9,6 +9,7 @@
 namespace nvm::heap {
 
 PrivateMapping::PrivateMapping(int fd, uint64_t size, const std::string& file) : size_(size) {
+  if (size == 0) throw_error(ErrorKind::corrupt, file, "the file is empty", EUCLEAN);
   void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
   if (base == MAP_FAILED) throw_os(file, "cannot map the file", errno);
   base_ = static_cast<char*>(base);

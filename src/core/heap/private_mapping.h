@@ -10,7 +10,8 @@ namespace nvm::heap {
 class PrivateMapping {
  public:
   PrivateMapping() = default;
-  // Throws Error(os). REQUIRES: the file has at least `size` bytes and does not shrink meanwhile.
+  // Throws Error(os), Error(corrupt) for an empty file. REQUIRES: the file has at least `size`
+  // bytes and does not shrink meanwhile.
   PrivateMapping(int fd, uint64_t size, const std::string& file);
   ~PrivateMapping() { reset(); }
   PrivateMapping(PrivateMapping&& other) noexcept
