@@ -20,6 +20,7 @@ using heap::Type;
 // ---- Bodies and their capacity
 
 constexpr uint64_t kMaxCapacity = heap::kMaxOffset / sizeof(uint64_t);
+constexpr uint64_t kSmallest = 7;       // cells; a body of one cache line
 constexpr uint64_t kFewCells = 8192;    // a longer list grows by a quarter, not by half
 constexpr uint64_t kNeverShrink = 128;  // cells
 constexpr uint64_t kMiddleStep = 128;   // bytes; what blocks between units and chunks are cut to
@@ -46,9 +47,8 @@ uint64_t rounded(uint64_t capacity) {
 
 // With room to append to, so that appending copies each cell a constant number of times.
 uint64_t grown(uint64_t size) {
-  constexpr uint64_t kLeast = 7;  // a body of one cache line
   const uint64_t spare = size < kFewCells ? size / 2 : size / 4;
-  return rounded(std::max(size + spare, kLeast));
+  return rounded(std::max(size + spare, kSmallest));
 }
 
 bool wasteful(uint64_t capacity, uint64_t size) {

@@ -26,8 +26,8 @@
 //   clear              the body moves to a fresh list on limbo, which is freed in steps (F2).
 //   insert, del, slices, reverse, sort   the moved cells are logged as one range (F3).
 //
-// One operation may append to a list and set its cells as often as it likes; any other change of a
-// list must be the operation's only one of that list.
+// One operation may append to a list several times, or set several of its cells; any other change
+// must be the operation's only one of that list.
 //
 // Threads: callers hold the latch, shared to read, exclusive (an Operation) to change.
 // Every function settles the list first. Indexes are checked: Error(index) where one is wrong.

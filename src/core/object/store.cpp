@@ -31,9 +31,8 @@ class GraphStore {
 
   void store(Node& root) {
     discover(root);
-    for (size_t i = 0; i < nodes_.size(); ++i)
-      for (const Value& item : nodes_[i]->items)
-        if (item.kind == Value::Kind::node && item.node->stored == 0) discover(*item.node);
+    size_t next = 0;
+    while (next < nodes_.size()) discover_items(*nodes_[next++]);
     for (const Node* node : nodes_)
       if (is_immutable(*node)) tuple::fill(op_, node->stored, cells_of(*node));
     for (const Node* node : nodes_) {
@@ -50,6 +49,11 @@ class GraphStore {
   void discover(Node& node) {
     node.stored = create(node);
     nodes_.push_back(&node);
+  }
+
+  void discover_items(const Node& node) {
+    for (const Value& item : node.items)
+      if (item.kind == Value::Kind::node && item.node->stored == 0) discover(*item.node);
   }
 
   Offset create(Node& node) {
