@@ -4,109 +4,13 @@
 #include <functional>
 #include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
-#include "collect/check.h"
-#include "object/compare.h"
-#include "object/list_body.h"
-#include "object/term.h"
-#include "pool_fixture.h"
+#include "list_fixture.h"
 
 namespace nvm::object::testing {
 namespace {
-
-using Model = std::vector<Value>;
-
-// A list in pool.root, and a vector that every change is made to as well.
-class ListTest : public PoolTest {
- protected:
-  void SetUp() override {
-    PoolTest::SetUp();
-    make_list();
-  }
-  void make_list() {
-    set_root(values.list());
-    list_ = root_object();
-    model_.clear();
-  }
-
-  // A value of any kind of ownership: plain, a blob, or a reference to one of two lists.
-  Value value(uint64_t number) {
-    switch (number % 4) {
-      case 0:
-        return Values::integer(static_cast<int64_t>(number));
-      case 1:
-        return values.str("text number " + std::to_string(number));
-      case 2:
-        return Value::of(Cell::real(static_cast<double>(number) / 2));
-      default:
-        return Value::object_at(shared(number / 4 % 2));
-    }
-  }
-  Model some(uint64_t begin, uint64_t count) {
-    Model result;
-    for (uint64_t i = begin; i < begin + count; ++i) result.push_back(value(i));
-    return result;
-  }
-  // A list that is kept alive by a pin, however often the tested list refers to it.
-  Offset shared(size_t which) {
-    while (shared_.size() <= which) {
-      mutate([&](Operation& op) {
-        const Offset list = list::create(op);
-        pool().handles().pin(list);
-        shared_.push_back(list);
-      });
-    }
-    return shared_[which];
-  }
-
-  void append(const Value& value) {
-    mutate([&](Operation& op) { list::append(op, list_, value); });
-    model_.push_back(value);
-  }
-  void fill(uint64_t count) {
-    for (uint64_t i = 0; i < count; ++i) append(value(i));
-  }
-  void splice(uint64_t begin, uint64_t end, const Model& with) {
-    mutate([&](Operation& op) { list::splice(op, list_, begin, end, with); });
-    model_.erase(model_.begin() + static_cast<ptrdiff_t>(begin),
-                 model_.begin() + static_cast<ptrdiff_t>(end));
-    model_.insert(model_.begin() + static_cast<ptrdiff_t>(begin), with.begin(), with.end());
-  }
-
-  bool same(const Value& value, Cell cell) {
-    if (value.kind == Value::Kind::object) return cell == Cell::object(value.offset);
-    return compare(pool(), Term::of(pool(), value), Term::of(pool(), cell)) == 0;
-  }
-  void expect_as_model() {
-    const auto cells = list::cells(pool(), list_);
-    ASSERT_EQ(cells.size(), model_.size());
-    for (size_t i = 0; i < cells.size(); ++i)
-      ASSERT_TRUE(same(model_[i], Cell(cells[i]))) << "element " << i;
-  }
-  void expect_counts_right() {
-    for (const Offset object : shared_) {
-      const auto references = std::count_if(model_.begin(), model_.end(), [&](const Value& value) {
-        return value.kind == Value::Kind::object && value.offset == object;
-      });
-      ASSERT_EQ(count(object), static_cast<uint64_t>(references));
-    }
-  }
-  void expect_sound() {
-    expect_as_model();
-    expect_counts_right();
-    pool().own(-1);
-    const collect::CheckReport report = collect::check(pool());
-    pool().disown();
-    for (const collect::Finding& finding : report.findings)
-      ADD_FAILURE() << finding.what << " at " << finding.offset;
-  }
-  uint64_t capacity() { return list::contents(pool(), list_).capacity; }
-
-  Offset list_ = 0;
-  Model model_;
-  std::vector<Offset> shared_;
-};
 
 TEST_F(ListTest, AppendedValuesAreThereAfterReopening) {
   fill(1000);
@@ -314,100 +218,6 @@ TEST_F(ListTest, OneOperationMayAppendOften) {
   }
 }
 
-// Any sequence of changes gives what the same changes give with a vector.
-class RandomChanges {
- public:
-  RandomChanges(uint64_t seed, std::function<void(uint64_t)> change)
-      : random_(seed), change_(std::move(change)) {}
-  void run(int steps) {
-    for (int i = 0; i < steps; ++i) change_(random_());
-  }
-
- private:
-  std::mt19937_64 random_;
-  std::function<void(uint64_t)> change_;
-};
-
-class RandomList : public ListTest {
- protected:
-  void change(uint64_t dice) {
-    const uint64_t size = model_.size();
-    const uint64_t begin = (dice >> 8) % (size + 1);
-    const uint64_t end = begin + (dice >> 24) % (size - begin + 1);
-    const Value one = value(dice >> 40);
-    switch (dice % 10) {
-      case 0:
-        if (size == 0) break;
-        mutate([&](Operation& op) { list::pop(op, list_); });
-        model_.pop_back();
-        break;
-      case 1:
-        if (begin == size) break;
-        mutate([&](Operation& op) { list::set(op, list_, begin, one); });
-        model_[begin] = one;
-        break;
-      case 2:
-        mutate([&](Operation& op) { list::insert(op, list_, begin, one); });
-        model_.insert(model_.begin() + static_cast<ptrdiff_t>(begin), one);
-        break;
-      case 3:
-        splice(begin, std::min(end, begin + 6), {});
-        break;
-      case 4:
-        splice(begin, std::min(end, begin + 4), some(dice >> 32, (dice >> 4) % 6));
-        break;
-      case 5:
-        mutate([&](Operation& op) { list::reverse(op, list_); });
-        std::reverse(model_.begin(), model_.end());
-        break;
-      case 6:
-        if ((dice >> 4) % 16 == 0) splice(0, size, {});
-        break;
-      default:
-        append(one);
-    }
-  }
-};
-
-TEST_F(RandomList, IsAsItsModel) {
-  RandomChanges changes(11, [&](uint64_t dice) { change(dice); });
-  for (int round = 0; round < 40; ++round) {
-    changes.run(50);
-    expect_sound();
-  }
-}
-
-TEST_F(RandomList, IsAsItsModelAfterEachReopening) {
-  RandomChanges changes(12, [&](uint64_t dice) { change(dice); });
-  for (int round = 0; round < 20; ++round) {
-    shared(1);
-    changes.run(30);
-    expect_sound();
-    splice(0, model_.size(), {Values::integer(1)});
-    reopen();
-    shared_.clear();
-  }
-}
-
-TEST_F(RandomList, IsAsBeforeAfterAnAbort) {
-  RandomChanges changes(13, [&](uint64_t dice) { change(dice); });
-  shared(1);
-  for (int round = 0; round < 60; ++round) {
-    changes.run(10);
-    const Model before = model_;
-    pool().begin();
-    changes.run(15);
-    expect_as_model();
-    abort();
-    model_ = before;
-    expect_sound();
-    pool().begin();
-    changes.run(10);
-    pool().commit();
-    expect_sound();
-  }
-}
-
 TEST_F(ListTest, ABlankLastCellIsDroppedAtFirstTouch) {
   append(Values::integer(1));
   // What a cut leaves of an append whose size arrived and whose cell did not.
@@ -438,34 +248,6 @@ TEST_F(ListTest, DamageIsReportedNotFollowed) {
   damaged(body->capacity, uint64_t{1} << 61);
   error_of(ErrorKind::corrupt, [&] { list::size(pool(), header->body); });
   error_of(ErrorKind::corrupt, [&] { list::size(pool(), 0); });
-  expect_sound();
-}
-
-class FullPool : public ListTest {
- protected:
-  void SetUp() override {
-    ListTest::SetUp();
-    open_small();
-    make_list();
-  }
-};
-
-TEST_F(FullPool, LeavesTheListAsItWas) {
-  const std::string text(10'000, 'x');
-  const std::string message = error_of(ErrorKind::full, [&] {
-    for (;;) append(values.str(text));
-  });
-  EXPECT_NE(message.find("full"), std::string::npos);
-  expect_sound();
-  const Model many(3000, values.str(text));
-  error_of(ErrorKind::full, [&] { splice(1, 2, many); });
-  expect_sound();
-  // Removing makes room.
-  mutate([&](Operation& op) { list::pop(op, list_); });
-  model_.pop_back();
-  append(values.str(text));
-  expect_sound();
-  splice(0, model_.size(), {});
   expect_sound();
 }
 
