@@ -289,6 +289,47 @@ TEST_F(Transaction, AFullPoolUndoesTheOperationAndGoesOn) {
   EXPECT_NE(allocate(1 << 20), 0U);
 }
 
+TEST_F(Transaction, AnOperationThatFailsInsideGivesItsRoomBack) {
+  pool_->begin();
+  const uint64_t before = blocks(*pool_);
+  EXPECT_THROW(mutate(*pool_,
+                      [](Operation& op) {
+                        for (int i = 0; i < 100; ++i) op.allocate_blob(64);
+                        throw Error(ErrorKind::value, "on purpose");
+                      }),
+               Error);
+  EXPECT_EQ(blocks(*pool_), before);
+  allocate();
+  pool_->commit();
+  EXPECT_EQ(blocks(*pool_), before + 1);
+}
+
+TEST_F(Transaction, TenMillionChanges) {
+  constexpr size_t kWords = 10'000'000;
+  pool_.reset();
+  open(uint64_t{1} << 30);
+  const Offset block = allocate(kWords * 8);
+  set_word(block);
+  const auto words = [&] { return pool_->at<uint64_t>(block, kWords * 8); };
+  pmem::zero(words(), kWords * 8);
+  const auto count_up = [&] {
+    for (size_t begin = 0; begin < kWords; begin += kWords / 100)
+      mutate(*pool_, [&](Operation& op) {
+        for (size_t i = begin; i < begin + kWords / 100; ++i) op.set(words() + i, i + 1);
+      });
+  };
+  pool_->begin();
+  count_up();
+  EXPECT_EQ(words()[kWords - 1], kWords);
+  end_aborted();
+  EXPECT_EQ(words()[kWords - 1], 0U);
+  EXPECT_EQ(words()[0], 0U);
+  pool_->begin();
+  count_up();
+  pool_->commit();
+  EXPECT_EQ(words()[kWords / 2], kWords / 2 + 1);
+}
+
 // ---- Limbo
 
 TEST_F(Transaction, AnUnreferencedObjectIsFreedAtOnceUnlessPinned) {

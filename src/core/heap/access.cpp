@@ -41,7 +41,11 @@ Mutating::Mutating(Pool& pool) : pool_(pool) {
 }
 
 Mutating::~Mutating() {
-  if (!pool_.closed() && !pool_.in_transaction()) pool_.collect_garbage();
+  try {
+    if (!pool_.in_transaction()) pool_.collect_garbage();
+  } catch (const std::exception&) {
+    // What could not be freed now stays on limbo: the next open frees it.
+  }
   pool_.disown();
 }
 

@@ -290,11 +290,14 @@ void Operation::after_commit() {
 
 void Operation::undo() noexcept {
   if (!allocations_.empty()) pool_.file_->cancel(allocations_.data(), allocations_.size());
-  if (in_transaction_) {
-    pool_.log().undo_to(mark_);
-    pool_.frees_.insert(pool_.frees_.end(), early_.begin(), early_.end());
-  } else if (logging_) {
-    pool_.log().roll_back();
+  try {
+    if (in_transaction_) {
+      pool_.log().undo_to(mark_, early_);
+    } else if (logging_) {
+      pool_.log().roll_back();
+    }
+  } catch (const Error&) {
+    pool_.break_off();
   }
   pool_.undo_epoch_.fetch_add(1);
 }

@@ -14,6 +14,18 @@ namespace {
 
 std::atomic<uint64_t> next_pool_id{1};
 
+template <class Function>
+class Finally {
+ public:
+  explicit Finally(Function function) : function_(std::move(function)) {}
+  ~Finally() { function_(); }
+  Finally(const Finally&) = delete;
+  Finally& operator=(const Finally&) = delete;
+
+ private:
+  Function function_;
+};
+
 uint64_t random_word() {
   uint64_t word = 0;
   while (getrandom(&word, sizeof word, 0) != static_cast<ssize_t>(sizeof word)) {
@@ -143,6 +155,11 @@ void Pool::throw_not_open() const {
   if (state_.load() == State::forked)
     throw Error(ErrorKind::forked,
                 "the pool was opened by the parent process: open it anew in the child", 0, path_);
+  if (state_.load() == State::broken)
+    throw Error(ErrorKind::corrupt,
+                "a change could not be undone because the pool is damaged: close it and open it "
+                "again, which recovers what was committed",
+                EUCLEAN, path_);
   throw Error(ErrorKind::closed, "the pool is closed", 0, path_);
 }
 
@@ -193,115 +210,6 @@ void Pool::fence(pmem::Site site) const noexcept {
   if (pmem::hook_drain(site)) file_->backend().drain();
 }
 
-// ---- Transactions
-
-bool Pool::in_transaction() const noexcept {
-  const uint64_t thread = ownership_.transaction_thread.load(std::memory_order_relaxed);
-  return thread != 0 && thread == this_thread()->id;
-}
-
-void Pool::begin(double timeout) {
-  check_open();
-  check_writable();
-  own(timeout);
-  if (depth_ == 0) {
-    std::lock_guard latch(latch_);
-    ownership_.transaction_thread.store(this_thread()->id);
-  }
-  ++depth_;
-}
-
-void Pool::commit() {
-  check_open();
-  if (!in_transaction())
-    throw Error(ErrorKind::transaction, "commit of a transaction outside of a transaction", 0,
-                path_);
-  if (failed_) {
-    end_failed();
-    throw Error(ErrorKind::transaction,
-                "the transaction was aborted by a nested one: nothing is committed", ECANCELED,
-                path_);
-  }
-  if (depth_ > 1) {
-    --depth_;
-    ownership_.release();
-    return;
-  }
-  commit_outermost();
-}
-
-void Pool::commit_outermost() {
-  try {
-    for (bool done = false; !done;) {
-      try {
-        std::lock_guard latch(latch_);
-        log_.commit(allocations_, blocks_, frees_);
-        done = true;
-      } catch (const Error& error) {
-        if (error.kind() != ErrorKind::full) throw;
-        grow();
-      }
-    }
-  } catch (...) {
-    undo_transaction();
-    finish_transaction();
-    throw;
-  }
-  finish_transaction();
-}
-
-void Pool::abort() {
-  check_open();
-  if (!in_transaction())
-    throw Error(ErrorKind::transaction, "abort of a transaction outside of a transaction", 0,
-                path_);
-  if (failed_) return;
-  undo_transaction();
-  failed_ = true;
-}
-
-void Pool::end_failed() {
-  if (depth_ > 1) {
-    --depth_;
-    ownership_.release();
-  } else {
-    finish_transaction();
-  }
-}
-
-void Pool::undo_transaction() {
-  std::lock_guard latch(latch_);
-  if (!allocations_.empty()) file_->cancel(allocations_.data(), allocations_.size());
-  allocations_.clear();
-  blocks_.clear();
-  frees_.clear();
-  if (log_.active()) log_.roll_back();
-  for (const Offset object : std::exchange(born_, {})) handles_.make_stale(object);
-  handles_.clear_limbo_marks();
-  limbo_.rescan();
-  for (const Offset object : limbo_.objects()) {
-    if (handles_.is_pinned(object)) {
-      handles_.set_on_limbo(object, true);
-    } else {
-      garbage_.push_back(object);
-    }
-  }
-  undo_epoch_.fetch_add(1);
-}
-
-// REQUIRES: committed or undone. Gives back the last level of ownership.
-void Pool::finish_transaction() {
-  {
-    std::lock_guard latch(latch_);
-    ownership_.transaction_thread.store(0);
-  }
-  depth_ = 0;
-  failed_ = false;
-  born_.clear();
-  collect_garbage();
-  ownership_.release();
-}
-
 // ---- Garbage and room
 
 void Pool::find_garbage() {
@@ -319,8 +227,10 @@ bool Pool::free_step(Offset object) {
 }
 
 void Pool::collect_garbage() {
-  if (!writable_ || collecting_) return;
+  if (!writable_ || collecting_ || state_.load() != State::open) return;
+  if (garbage_.empty() && !handles_.any_released()) return;
   collecting_ = true;
+  const Finally done([this] { collecting_ = false; });
   find_garbage();
   while (!garbage_.empty()) {
     const Offset object = garbage_.back();
@@ -343,7 +253,6 @@ void Pool::collect_garbage() {
       }
     }
   }
-  collecting_ = false;
 }
 
 void Pool::grow() {
@@ -383,7 +292,7 @@ void Pool::close() {
     ownership_.acquire(-1);
   }
   if (!closed()) {
-    if (writable_) {
+    if (writable_ && state_.load() == State::open) {
       closing_ = true;
       garbage_ = limbo_.objects();
       collect_garbage();

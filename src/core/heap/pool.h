@@ -43,7 +43,10 @@ class Pool {
   // Ends the open transaction, if any, by undoing it; frees what is on limbo; closes the file.
   // Twice is fine. Throws Error(transaction) if another thread is inside a transaction.
   void close();
-  bool closed() const noexcept { return state_.load(std::memory_order_acquire) != State::open; }
+  bool closed() const noexcept {
+    const State state = state_.load(std::memory_order_acquire);
+    return state == State::closed || state == State::forked;
+  }
 
   const PoolFile& file() const noexcept { return *file_; }
   const std::string& path() const noexcept { return path_; }
@@ -140,7 +143,7 @@ class Pool {
 
  private:
   friend class Operation;
-  enum class State { open, closed, forked };
+  enum class State { open, closed, forked, broken };
 
   Pool(std::unique_ptr<PoolFile> file, Destroyer destroy);
   void start(Initializer initialize);
@@ -153,6 +156,8 @@ class Pool {
   void find_garbage();
   bool free_step(Offset object);
   void check_no_foreign_transaction() const;
+  // Something could not be undone: nothing is done any more before the pool is opened again.
+  void break_off() noexcept { state_.store(State::broken, std::memory_order_release); }
   void flush_lines(const void* address, size_t length, pmem::Site site) const noexcept;
   void fence(pmem::Site site) const noexcept;
   [[noreturn]] void throw_not_open() const;

@@ -77,10 +77,11 @@ class UndoLog {
   // Stores every old value back and ends the generation.
   void roll_back();
 
-  // Stores back the ranges that were logged since the mark, to undo one operation of a transaction.
-  // The entries stay: they are harmless, since the oldest entry of a place wins.
+  // Stores back the ranges that were logged since the mark, to undo one operation of a transaction,
+  // and frees the blocks that it published early. The other entries stay: they are harmless, since
+  // the oldest entry of a place wins.
   uint64_t mark() const noexcept { return count_; }
-  void undo_to(uint64_t mark);
+  void undo_to(uint64_t mark, const std::vector<Offset>& early);
 
   // The blocks of the log itself.
   std::vector<Offset> blocks() const;
@@ -139,7 +140,7 @@ class UndoLog {
   uint64_t valid_entries() const;
   uint64_t entry_slots(uint64_t index) const;
   void restore(uint64_t from);
-  void free_batches();
+  void free_batches(uint64_t from, const std::vector<Offset>* only);
   void free_batch(uint64_t index);
   void note_frees(const std::vector<Offset>& frees);
   void finish_frees();

@@ -1,0 +1,121 @@
+// Transactions of a pool: begin, commit, abort, and what remains to be done after them.
+#include <mutex>
+#include <utility>
+
+#include "heap/pool.h"
+
+namespace nvm::heap {
+
+bool Pool::in_transaction() const noexcept {
+  const uint64_t thread = ownership_.transaction_thread.load(std::memory_order_relaxed);
+  return thread != 0 && thread == this_thread()->id;
+}
+
+void Pool::begin(double timeout) {
+  check_open();
+  check_writable();
+  own(timeout);
+  if (depth_ == 0) {
+    std::lock_guard latch(latch_);
+    ownership_.transaction_thread.store(this_thread()->id);
+  }
+  ++depth_;
+}
+
+void Pool::commit() {
+  check_open();
+  if (!in_transaction())
+    throw Error(ErrorKind::transaction, "commit of a transaction outside of a transaction", 0,
+                path_);
+  if (failed_) {
+    end_failed();
+    throw Error(ErrorKind::transaction,
+                "the transaction was aborted by a nested one: nothing is committed", ECANCELED,
+                path_);
+  }
+  if (depth_ > 1) {
+    --depth_;
+    ownership_.release();
+    return;
+  }
+  commit_outermost();
+}
+
+void Pool::commit_outermost() {
+  try {
+    for (bool done = false; !done;) {
+      try {
+        std::lock_guard latch(latch_);
+        log_.commit(allocations_, blocks_, frees_);
+        done = true;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::full) throw;
+        grow();
+      }
+    }
+  } catch (...) {
+    undo_transaction();
+    finish_transaction();
+    throw;
+  }
+  finish_transaction();
+}
+
+void Pool::abort() {
+  check_open();
+  if (!in_transaction())
+    throw Error(ErrorKind::transaction, "abort of a transaction outside of a transaction", 0,
+                path_);
+  if (failed_) return;
+  undo_transaction();
+  failed_ = true;
+}
+
+void Pool::end_failed() {
+  if (depth_ > 1) {
+    --depth_;
+    ownership_.release();
+  } else {
+    finish_transaction();
+  }
+}
+
+void Pool::undo_transaction() {
+  std::lock_guard latch(latch_);
+  if (!allocations_.empty()) file_->cancel(allocations_.data(), allocations_.size());
+  allocations_.clear();
+  blocks_.clear();
+  frees_.clear();
+  try {
+    if (log_.active()) log_.roll_back();
+  } catch (const Error&) {
+    break_off();
+  }
+  for (const Offset object : std::exchange(born_, {})) handles_.make_stale(object);
+  undo_epoch_.fetch_add(1);
+  if (state_.load() == State::broken) return;
+  handles_.clear_limbo_marks();
+  limbo_.rescan();
+  for (const Offset object : limbo_.objects()) {
+    if (handles_.is_pinned(object)) {
+      handles_.set_on_limbo(object, true);
+    } else {
+      garbage_.push_back(object);
+    }
+  }
+}
+
+// REQUIRES: committed or undone. Gives back the last level of ownership.
+void Pool::finish_transaction() {
+  {
+    std::lock_guard latch(latch_);
+    ownership_.transaction_thread.store(0);
+  }
+  depth_ = 0;
+  failed_ = false;
+  born_.clear();
+  collect_garbage();
+  ownership_.release();
+}
+
+}  // namespace nvm::heap
