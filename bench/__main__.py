@@ -23,7 +23,7 @@ from bench.work import Work
 OPENING = "opening"
 MOST_TIMES_SLOWER = 2  # opening many entries, against opening a few
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 110)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
