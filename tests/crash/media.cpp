@@ -259,9 +259,11 @@ std::string Cut::describe() const {
 }
 
 Effort Effort::from_environment() {
+  constexpr Effort kSlice{.exhaustive = 24, .samples = 4, .singles = 12};
   constexpr Effort kFull{.exhaustive = 4096, .samples = 1024, .singles = 4096};
-  const char* effort = std::getenv("NVM_CRASH_EFFORT");
-  return effort != nullptr && std::string_view(effort) == "full" ? kFull : Effort{};
+  const char* const name = std::getenv("NVM_CRASH_EFFORT");
+  const std::string_view effort = name != nullptr ? name : "slice";
+  return effort == "full" ? kFull : effort == "wide" ? Effort{} : kSlice;
 }
 
 Summary judge_media(const Recording& recording, const Judge& judge, const Effort& effort) {

@@ -57,7 +57,8 @@ struct Effort {
   uint64_t first_cut = 0;  // cuts are numbered from 0; to try one again
   uint64_t last_cut = UINT64_MAX;
 
-  // By NVM_CRASH_EFFORT: "slice" (the default) or "full".
+  // By NVM_CRASH_EFFORT: "slice" (the default: a few states of every cut), "wide" (an Effort as it
+  // stands above) or "full".
   static Effort from_environment();
 };
 

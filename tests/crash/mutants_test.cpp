@@ -97,8 +97,8 @@ Options quick() {
   Options options;
   options.stop_at_failure = true;
   options.effort.exhaustive = 64;
-  options.effort.samples = 16;
-  options.effort.singles = 64;
+  options.effort.samples = 8;
+  options.effort.singles = 32;
   return options;
 }
 
