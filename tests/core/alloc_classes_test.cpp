@@ -128,6 +128,18 @@ TEST_F(AllocClassesTest, LargeHeapsTakeLargeRuns) {
   EXPECT_EQ(runs(*file), 3u);  // the root's, and one of each kind
 }
 
+// libpmemobj marks the last 64 units of a run as used if their number is a multiple of 64.
+TEST_F(AllocClassesTest, NewRunsOfAllClassesAreEmpty) {
+  for (const uint64_t size : {kMinPoolSize, kLargeRunsFrom}) {
+    auto file = create_of_size(size);
+    for (const uint16_t unit : kBlobUnits) EXPECT_NE(allocate(*file, unit), 0u);
+    for (const uint16_t unit : kCountedUnits)
+      EXPECT_NE(allocate(*file, unit - kBlockHeader, {true, Type::list}), 0u);
+    EXPECT_EQ(heap_totals(file->base(), file->size()).blocks,
+              1 + kBlobUnits.size() + kCountedUnits.size());
+  }
+}
+
 TEST_F(AllocClassesTest, SmallHeapsTakeSmallRuns) {
   auto file = create();
   EXPECT_EQ(chunk_of(*file, allocate(*file, 32)).chunks, kSmallRunChunks);

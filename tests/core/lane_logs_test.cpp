@@ -66,6 +66,7 @@ class LaneLogsTest : public FileTest {
       PMEMobjpool* pool = open_with(ending, name);
       AllocClasses classes;
       classes.register_all(pool, name);
+      ending.moments_left = moment;  // the first allocations make runs
       std::array<Action, 12> actions;
       size_t count = 0;
       for (const size_t bytes : {20u, 100u, 5'000u, 600'000u}) {
@@ -79,7 +80,6 @@ class LaneLogsTest : public FileTest {
       const uint64_t id = pmemobj_oid(reinterpret_cast<char*>(pool) + root_).pool_uuid_lo;
       for (const Offset block : {old_[1], old_[2], large_})
         pmemobj_defer_free(pool, PMEMoid{id, block}, &actions[count++]);
-      ending.moments_left = moment;
       return pmemobj_publish(pool, actions.data(), count) == 0 ? 0 : 2;
     });
     EXPECT_TRUE(code == 0 || code == EndingBackend::kEnded) << code;

@@ -1,10 +1,13 @@
 // Pool files that grow, and what the death of the process leaves of growth and of creation.
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "core/file_fixture.h"
 #include "heap/pool_header.h"
@@ -153,6 +156,50 @@ TEST_F(PoolGrowthTest, DeathInGrowthLeavesAWholePool) {
     EXPECT_EQ(file->base()[block + 999], 'x');
     EXPECT_NE(allocate(*file, 20 * kMiB), 0u);
   }
+}
+
+// ---- Another program slips in while libpmemobj has the file closed
+
+int intruder = -1;
+void let_intruder_in(Step step) {
+  if (step == Step::closed_for_growth) flock(intruder, LOCK_EX | LOCK_NB);
+}
+
+TEST_F(PoolGrowthTest, GrowthWaitsForAProgramThatSlippedIn) {
+  auto file = create();
+  const Fd fd(::open(path().c_str(), O_RDWR | O_CLOEXEC));
+  intruder = fd.get();
+  step_hook = let_intruder_in;
+  std::thread later([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    flock(fd.get(), LOCK_UN);
+  });
+  file->grow();
+  step_hook = nullptr;
+  later.join();
+  EXPECT_EQ(file->size(), 32 * kMiB);
+  EXPECT_NE(allocate(*file, 20 * kMiB), 0u);
+}
+
+TEST_F(PoolGrowthTest, PoolThatCannotBeOpenedAgainCanStillBeRead) {
+  auto file = create();
+  *word(*file) = 7;
+  {
+    const Fd fd(::open(path().c_str(), O_RDWR | O_CLOEXEC));
+    intruder = fd.get();
+    step_hook = let_intruder_in;
+    EXPECT_EQ(caught([&] { file->grow(); }).kind, ErrorKind::locked);
+    step_hook = nullptr;
+  }
+  EXPECT_TRUE(file->broken());
+  EXPECT_EQ(*word(*file), 7u);
+  Action action;
+  EXPECT_EQ(caught([&] {
+              file->reserve(10, {false, Type::blob}, action);
+            }).kind,
+            ErrorKind::read_only);
+  file.reset();
+  EXPECT_EQ(open()->size(), 32 * kMiB);
 }
 
 // ---- A file system without room

@@ -18,9 +18,9 @@ constexpr unsigned kClassIds = 255;
 // For each number of 16-byte steps, the index of the smallest unit that holds them.
 template <size_t N>
 constexpr auto index_by_steps(const std::array<uint16_t, N>& units) {
-  constexpr size_t kSteps = 1024 / kUnitStep + 8;
-  std::array<uint8_t, kSteps> index{};
-  for (size_t steps = 0; steps < kSteps; ++steps) {
+  constexpr size_t step_count = 1024 / kUnitStep + 8;
+  std::array<uint8_t, step_count> index{};
+  for (size_t steps = 0; steps < step_count; ++steps) {
     size_t unit = 0;
     while (unit < N && units[unit] < steps * kUnitStep) ++unit;
     index[steps] = static_cast<uint8_t>(unit);

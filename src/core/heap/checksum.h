@@ -25,15 +25,15 @@ inline uint64_t fletcher64(const void* data, size_t length, uint64_t sum = 0) no
 // all from `covered` on.
 inline uint64_t fletcher64_around(const void* data, size_t length, size_t hole,
                                   size_t covered) noexcept {
-  constexpr uint64_t kZero = 0;
+  constexpr uint64_t zeros = 0;
   const auto* bytes = static_cast<const unsigned char*>(data);
   uint64_t sum = 0;
   size_t i = 0;
   while (i < length) {
     const bool zero = i == hole || i >= covered;
-    sum = fletcher64(zero ? reinterpret_cast<const unsigned char*>(&kZero) : bytes + i,
-                     sizeof kZero, sum);
-    i += sizeof kZero;
+    sum = fletcher64(zero ? reinterpret_cast<const unsigned char*>(&zeros) : bytes + i,
+                     sizeof zeros, sum);
+    i += sizeof zeros;
   }
   return sum;
 }

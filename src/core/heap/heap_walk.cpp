@@ -29,15 +29,15 @@ struct Bitmap {
 };
 
 Bitmap bitmap_of(uint64_t content, uint64_t unit, uint16_t flags) {
-  constexpr uint64_t kWord = sizeof(uint64_t);
+  constexpr uint64_t word = sizeof(uint64_t);
   if ((flags & pmdk::kFlexibleBitmap) == 0) {
-    const uint64_t bytes = pmdk::kFixedBitmapWords * kWord;
+    const uint64_t bytes = pmdk::kFixedBitmapWords * word;
     return {bytes,
             std::min((content - bytes) / unit, pmdk::kFixedBitmapWords * pmdk::kBitsPerWord)};
   }
   // As many words as units would need without a bitmap; header and bitmap end at a cache line.
   const uint64_t with_header =
-      align_up(words_for(content / unit) * kWord + sizeof(pmdk::RunHeader), pmdk::kCacheLine);
+      align_up(words_for(content / unit) * word + sizeof(pmdk::RunHeader), pmdk::kCacheLine);
   const uint64_t bytes = with_header - sizeof(pmdk::RunHeader);
   if (bytes >= content) return {bytes, 0};
   return {bytes, (content - bytes) / unit};

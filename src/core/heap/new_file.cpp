@@ -24,9 +24,9 @@ std::string random_name() {
   if (::getrandom(&number, sizeof number, 0) != sizeof number) {
     number = static_cast<uint64_t>(::getpid());
   }
-  constexpr std::string_view kDigits = "0123456789abcdef";
+  constexpr std::string_view digits = "0123456789abcdef";
   std::string name(kPrefix);
-  for (; number != 0; number >>= 4) name += kDigits[number & 15];
+  for (; number != 0; number >>= 4) name += digits[number & 15];
   return name;
 }
 

@@ -17,7 +17,7 @@ namespace nvm::heap {
 namespace {
 
 constexpr std::chrono::milliseconds kReopenPause{5};
-constexpr int kReopenAttempts = 1000;
+constexpr int kReopenAttempts = 400;
 
 }  // namespace
 

@@ -23,9 +23,9 @@ namespace {
 
 // A text from the file, safe to show.
 std::string shown(std::string_view text) {
-  constexpr size_t kMost = 64;
+  constexpr size_t most = 64;
   std::string result;
-  for (const char c : text.substr(0, kMost)) {
+  for (const char c : text.substr(0, most)) {
     result += c >= ' ' && c <= '~' ? c : '?';
   }
   return "\"" + result + "\"";
@@ -84,8 +84,8 @@ void check_extent(const pmdk::Descriptor& descriptor, uint64_t size, const std::
                       std::to_string(descriptor.heap_size + pmdk::kHeapOffset) +
                       " bytes, the file only " + std::to_string(size));
   }
-  constexpr uint64_t kLeast = pmdk::kMinFileSize - pmdk::kHeapOffset;
-  if (descriptor.heap_size < kLeast) {
+  constexpr uint64_t least = pmdk::kMinFileSize - pmdk::kHeapOffset;
+  if (descriptor.heap_size < least) {
     corrupt(file, "damaged: a heap of " + std::to_string(descriptor.heap_size) + " bytes");
   }
 }

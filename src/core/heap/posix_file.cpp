@@ -44,8 +44,8 @@ struct stat status_of(int fd, const std::string& file) {
 }
 
 uint64_t allocated_bytes(const struct stat& status) {
-  constexpr uint64_t kStatBlock = 512;  // POSIX: the unit of st_blocks on Linux
-  return static_cast<uint64_t>(status.st_blocks) * kStatBlock;
+  constexpr uint64_t stat_block = 512;  // POSIX: the unit of st_blocks on Linux
+  return static_cast<uint64_t>(status.st_blocks) * stat_block;
 }
 
 uint64_t free_space(int fd, const std::string& file) {
