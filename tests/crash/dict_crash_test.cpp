@@ -87,6 +87,19 @@ TEST(DictCrash, SlotAndUsedUnderDifferentFences) {
   expect_whole({"insert, insert",
                 {dict_of(20)},
                 {put(key(100), integer(1)), put(key(101), integer(2)), put(key(102), integer(3))}});
+  expect_whole({"insert by one thread, insert by another",
+                {dict_of(20)},
+                {in_another_thread(put(key(100), integer(1))), put(key(101), integer(2)),
+                 in_another_thread(put(key(102), integer(3)))}});
+}
+
+TEST(DictCrash, CutTwice) {
+  expect_whole_twice({"a transaction cut in its abort",
+                      {dict_of(20)},
+                      {aborted({put(key(100), integer(1)), put(key(101), text(kLong))}),
+                       put(key(102), integer(3)), erase(key(3))}},
+                     {put(key(101), integer(4)), put(key(100), text(kOther)), erase(key(100)),
+                      aborted({erase(key(5)), put(key(104), integer(1))}), put(key(105), integer(5))});
 }
 
 TEST(DictCrash, StaleSlotsOfAnAbortedInsertAreNotFound) {

@@ -82,6 +82,24 @@ TEST(ListCrash, ATornRangeIsNotCompletedByTheNextRecord) {
                  insert_at(1, integer(7)), pop(), insert_at(1, integer(8))}});
 }
 
+TEST(ListCrash, CutTwice) {
+  expect_whole_twice({"three appends, insert in the middle",
+                      {three_items()},
+                      {append(integer(4)), append(integer(5)), append(integer(6)),
+                       insert_at(1, integer(7)), insert_at(0, text(kLong))}},
+                     {pop(), insert_at(1, integer(8)), append(integer(9)),
+                      transaction({insert_at(0, integer(1)), append(text(kOther))}),
+                      set_at(0, integer(3))});
+}
+
+TEST(ListCrash, TransactionsCutTwice) {
+  const Step three = transaction({set_at(0, integer(1)), set_at(1, integer(2)),
+                                  set_at(2, integer(3))});
+  expect_whole_twice({"a transaction of three changes", {three_items()}, {three, append(integer(4))}},
+                     {set_at(2, integer(9)),
+                      transaction({set_at(0, integer(5)), set_at(1, text(kLong))})});
+}
+
 // ---- References
 
 TEST(ListCrash, ReferencesAreCountedWithTheirCells) {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <random>
 
 #include "collect/check.h"
 #include "crash/dump.h"
@@ -65,6 +66,10 @@ class Run {
 
  private:
   void prepare() {
+    if (!scenario_.start.empty()) {
+      std::filesystem::copy_file(scenario_.start, folder_.file());
+      return;
+    }
     const auto pool = open_pool(folder_.file(), scenario_.size);
     for (const Step& step : scenario_.prepare) step(*pool);
     if (!scenario_.interrupted) return;
@@ -89,6 +94,7 @@ class Run {
   }
 
   bool judge(const std::string& path, const Cut& cut) {
+    if (options_.keep) options_.keep(path);
     std::string wrong;
     try {
       wrong = what_is_wrong(path, cut);
@@ -147,6 +153,35 @@ std::shared_ptr<heap::Pool> open_pool(const std::string& path, uint64_t size) {
 
 Verdict run(const Scenario& scenario, const Options& options) {
   return Run(scenario, options)();
+}
+
+void expect_whole_twice(const Scenario& first, const std::vector<Step>& then, size_t media) {
+  const Folder folder;
+  std::vector<std::string> kept;
+  size_t seen = 0;
+  std::mt19937_64 random(first.name.size());
+  Options options;
+  // A choice of all that come by, each as likely as any other.
+  options.keep = [&](const std::string& path) {
+    const size_t place = kept.size() < media ? kept.size() : random() % (seen + 1);
+    ++seen;
+    if (place >= media) return;
+    if (place == kept.size()) kept.push_back(folder.file() + std::to_string(place));
+    std::filesystem::copy_file(path, kept[place],
+                               std::filesystem::copy_options::overwrite_existing);
+  };
+  uint64_t states = run(first, options).summary.states;
+  for (const std::string& start : kept) {
+    Scenario second{first.name + ", again", {}, then};
+    second.start = start;
+    Options twice;
+    twice.cut_opening = true;
+    const Verdict verdict = run(second, twice);
+    for (const std::string& failure : verdict.failures)
+      ADD_FAILURE() << second.name << ": " << failure;
+    states += verdict.summary.states;
+  }
+  std::cout << "[   STATES ] " << first.name << ", cut twice: " << states << "\n";
 }
 
 void expect_whole(const Scenario& scenario, Options options) {

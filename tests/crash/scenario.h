@@ -25,6 +25,8 @@ struct Scenario {
   // Runs after `prepare`, and the process dies at its end: what it leaves is recovered, and the
   // recovery is recorded with the steps. Its changes must all be undone.
   Step interrupted = {};
+  // The pool to begin with, instead of a new one.
+  std::string start = {};
   uint64_t size = uint64_t{16} << 20;
 };
 
@@ -38,10 +40,14 @@ struct Options {
   const SiteSeen* leave_out = nullptr;  // a flush or fence of ours
   bool stop_at_failure = false;
   bool cut_opening = false;  // cut while the pool is opened too
+  std::function<void(const std::string& path)> keep = {};  // sees each medium before it is opened
   Effort effort = Effort::from_environment();
 };
 
 Verdict run(const Scenario& scenario, const Options& options = {});
+
+// Cuts the first scenario, and on a choice of what that leaves runs the second and cuts it too.
+void expect_whole_twice(const Scenario& first, const std::vector<Step>& then, size_t media = 24);
 
 // Expects no failure; prints the count of states.
 void expect_whole(const Scenario& scenario, Options options = {});

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "core/pool_fixture.h"
@@ -73,6 +74,10 @@ inline Step aborted(std::vector<Step> steps) {
     pool.abort();
     pool.end_failed();
   };
+}
+
+inline Step in_another_thread(Step step) {
+  return [step = std::move(step)](Pool& pool) { std::thread([&] { step(pool); }).join(); };
 }
 
 // ---- Lists
