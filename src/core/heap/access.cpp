@@ -16,22 +16,38 @@ bool readable(const Pool& pool, const Ownership& ownership) {
 }  // namespace
 
 Reading::Reading(Pool& pool) : pool_(pool) {
-  for (;;) {
-    pool.check_open();
-    pool.latch().lock_shared();
-    try {
-      pool.check_open();  // it may have been closed meanwhile
-      if (readable(pool, pool.ownership())) return;
-    } catch (...) {
-      pool.latch().unlock_shared();
-      throw;
-    }
-    pool.latch().unlock_shared();
-    if (pool.ownership().wait_for_transaction(-1)) {
-      pool.own(-1);  // aborts what the dead thread left
-      pool.disown();
-    }
+  if (try_now()) return;
+  // Shared until the end, so that the next transaction does not begin first.
+  pool.begin_reading(-1);
+  shared_ = true;
+  try {
+    if (try_now()) return;
+  } catch (...) {
+    pool.ownership().release_shared();
+    throw;
   }
+  pool.ownership().release_shared();
+  throw Error(ErrorKind::internal, "a transaction is open while the pool is shared");
+}
+
+Reading::~Reading() {
+  pool_.latch().unlock_shared();
+  if (shared_) pool_.ownership().release_shared();
+}
+
+// Takes the latch if no other thread is inside a transaction.
+bool Reading::try_now() {
+  pool_.check_open();
+  pool_.latch().lock_shared();
+  try {
+    pool_.check_open();  // it may have been closed meanwhile
+    if (readable(pool_, pool_.ownership())) return true;
+  } catch (...) {
+    pool_.latch().unlock_shared();
+    throw;
+  }
+  pool_.latch().unlock_shared();
+  return false;
 }
 
 Mutating::Mutating(Pool& pool) : pool_(pool) {

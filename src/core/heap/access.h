@@ -12,13 +12,16 @@ namespace nvm::heap {
 // Shares the latch for its lifetime, with no other thread's transaction open.
 class Reading {
  public:
-  explicit Reading(Pool& pool);  // may wait; throws what Ownership::wait_for_transaction throws
-  ~Reading() { pool_.latch().unlock_shared(); }
+  explicit Reading(Pool& pool);  // may wait; throws what Pool::begin_reading throws
+  ~Reading();
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
 
  private:
+  bool try_now();
+
   Pool& pool_;
+  bool shared_ = false;  // it had to wait, and shares ownership besides
 };
 
 // Runs f() under the shared latch. f must not run code of the user, wait, or keep pointers.

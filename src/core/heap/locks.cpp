@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "pmem/error.h"
@@ -15,6 +16,8 @@ namespace nvm::heap {
 namespace {
 
 constexpr auto kSlice = std::chrono::milliseconds(20);
+// How long others wait before no newcomer goes ahead of them.
+constexpr auto kPatience = std::chrono::milliseconds(5);
 constexpr int kSpins = 64;
 
 WaitHook wait_hook;
@@ -160,25 +163,57 @@ std::vector<uint64_t> Ownership::holders() const {
   return threads;
 }
 
-template <class Ready>
-void Ownership::wait(std::unique_lock<std::mutex>& lock, Ready ready, double timeout) {
-  if (ready()) return;
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
+bool Ownership::may_go_ahead() const {
+  return queue_.empty() || Clock::now() - queue_.front().since < kPatience;
+}
+
+void Ownership::leave_queue(uint64_t ticket) {
+  std::erase_if(queue_, [ticket](const Waiter& waiter) { return waiter.ticket == ticket; });
+  changed_.notify_all();  // the next one's turn
+}
+
+// One slice of a wait. True: take() has taken what was waited for, at once when it could, since
+// whoever waits for the interpreter's lock first would always come too late.
+template <class Take, class GiveBack>
+bool Ownership::wait_slice(Lock& lock, uint64_t ticket, Take take, GiveBack give_back) {
+  lock.unlock();
+  void* const state = wait_hook.before != nullptr ? wait_hook.before() : nullptr;
+  lock.lock();
+  const bool taken =
+      changed_.wait_for(lock, kSlice, [&] { return queue_.front().ticket == ticket && take(); });
+  if (taken) leave_queue(ticket);
+  lock.unlock();
+  try {
+    if (wait_hook.after != nullptr) wait_hook.after(state);
+  } catch (...) {
+    lock.lock();
+    if (taken) give_back();
+    changed_.notify_all();
+    throw;
+  }
+  lock.lock();
+  return taken;
+}
+
+// Waits until take(), called under the mutex, returns true; give_back() undoes it.
+template <class Take, class GiveBack>
+void Ownership::wait(Lock& lock, Take take, GiveBack give_back, double timeout) {
+  if (may_go_ahead() && take()) return;
   lock.unlock();
   const Waiting waiting(this);
-  for (;;) {
-    void* const state = wait_hook.before != nullptr ? wait_hook.before() : nullptr;
-    lock.lock();
-    changed_.wait_for(lock, kSlice, ready);
-    lock.unlock();
-    if (wait_hook.after != nullptr) wait_hook.after(state);
-    lock.lock();
-    if (ready()) return;
-    if (timeout >= 0 && std::chrono::duration<double>(Clock::now() - start).count() >= timeout)
-      throw Error(ErrorKind::timeout, "timed out waiting for another thread's transaction", ETIMEDOUT,
-                  name_);
-    lock.unlock();
+  lock.lock();
+  const auto start = Clock::now();
+  const uint64_t ticket = next_ticket_++;
+  queue_.push_back({ticket, start});
+  try {
+    while (!wait_slice(lock, ticket, take, give_back)) {
+      if (timeout >= 0 && std::chrono::duration<double>(Clock::now() - start).count() >= timeout)
+        throw Error(ErrorKind::timeout, "timed out waiting for another thread's transaction",
+                    ETIMEDOUT, name_);
+    }
+  } catch (...) {
+    leave_queue(ticket);
+    throw;
   }
 }
 
@@ -188,7 +223,7 @@ void Ownership::drop_dead_readers() {
 
 bool Ownership::acquire(double timeout) {
   const std::shared_ptr<ThreadRecord>& me = this_thread();
-  std::unique_lock lock(mutex_);
+  Lock lock(mutex_);
   if (owner_ == me) {
     ++depth_;
     return false;
@@ -196,17 +231,18 @@ bool Ownership::acquire(double timeout) {
   for (const Reader& reader : readers_)
     if (reader.thread == me)
       throw Error(ErrorKind::transaction, "the pool cannot be changed inside reading()", 0, name_);
+  std::shared_ptr<ThreadRecord> former;  // dead, if there is one
   wait(
       lock,
-      [this] {
+      [&] {
         drop_dead_readers();
-        return readers_.empty() && (!owner_ || !owner_->alive.load());
+        if (!readers_.empty() || owner_lives()) return false;
+        former = std::exchange(owner_, me);
+        depth_ = 1;
+        return true;
       },
-      timeout);
-  const bool died = owner_ != nullptr;
-  owner_ = me;
-  depth_ = 1;
-  return died;
+      [&] { owner_ = former; }, timeout);
+  return former != nullptr;
 }
 
 void Ownership::release() noexcept {
@@ -220,17 +256,28 @@ void Ownership::release() noexcept {
 
 bool Ownership::acquire_shared(double timeout) {
   const std::shared_ptr<ThreadRecord>& me = this_thread();
-  std::unique_lock lock(mutex_);
-  if (owner_ != me)
-    wait(lock, [this] { return !owner_ || !owner_->alive.load(); }, timeout);
-  if (owner_ && owner_ != me) return true;
+  Lock lock(mutex_);
   for (Reader& reader : readers_) {
     if (reader.thread != me) continue;
     ++reader.depth;
     return false;
   }
-  readers_.push_back({me, 1});
-  return false;
+  bool died = false;
+  const auto take = [&] {
+    if (owner_ != me && owner_lives()) return false;
+    died = owner_ && owner_ != me;
+    if (!died) readers_.push_back({me, 1});
+    return true;
+  };
+  const auto give_back = [&] {
+    if (!died) std::erase_if(readers_, [&me](const Reader& reader) { return reader.thread == me; });
+  };
+  if (owner_ == me) {
+    take();
+  } else {
+    wait(lock, take, give_back, timeout);
+  }
+  return died;
 }
 
 void Ownership::release_shared() noexcept {
@@ -254,21 +301,6 @@ bool Ownership::shared_mine() const noexcept {
   std::lock_guard lock(mutex_);
   return std::any_of(readers_.begin(), readers_.end(),
                      [](const Reader& reader) { return reader.thread == this_thread(); });
-}
-
-bool Ownership::wait_for_transaction(double timeout) {
-  const uint64_t me = this_thread()->id;
-  std::unique_lock lock(mutex_);
-  bool died = false;
-  wait(
-      lock,
-      [this, me, &died] {
-        const uint64_t thread = transaction_thread.load();
-        died = thread != 0 && owner_ && !owner_->alive.load();
-        return thread == 0 || thread == me || died;
-      },
-      timeout);
-  return died;
 }
 
 void Ownership::reset_after_fork() noexcept {

@@ -13,8 +13,10 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -55,6 +57,8 @@ struct ThreadRecord {
 };
 const std::shared_ptr<ThreadRecord>& this_thread();
 
+// Who waits is served in turn, but a newcomer may go ahead of those who have not waited long:
+// handing over costs a switch of threads, and starving nobody is enough.
 class Ownership {
  public:
   explicit Ownership(std::string name) : name_(std::move(name)) {}
@@ -74,9 +78,6 @@ class Ownership {
   bool shared_mine() const noexcept;
   // The id of the thread that is inside a transaction, 0 if none; read by readers under the latch.
   std::atomic<uint64_t> transaction_thread{0};
-  // Waits until no other thread is inside a transaction; as acquire. True if that thread has died
-  // (acquire() then says so too).
-  bool wait_for_transaction(double timeout);
   // The ids of the living threads that own or share the pool.
   std::vector<uint64_t> holders() const;
   // After fork, in the child: as new, owned by nobody.
@@ -88,9 +89,21 @@ class Ownership {
     uint64_t depth;
   };
 
-  template <class Ready>
-  void wait(std::unique_lock<std::mutex>& lock, Ready ready, double timeout);
+  using Clock = std::chrono::steady_clock;
+  using Lock = std::unique_lock<std::mutex>;
+  struct Waiter {
+    uint64_t ticket;
+    Clock::time_point since;
+  };
+
+  template <class Take, class GiveBack>
+  void wait(Lock& lock, Take take, GiveBack give_back, double timeout);
+  template <class Take, class GiveBack>
+  bool wait_slice(Lock& lock, uint64_t ticket, Take take, GiveBack give_back);
+  bool may_go_ahead() const;
+  void leave_queue(uint64_t ticket);
   void drop_dead_readers();
+  bool owner_lives() const { return owner_ && owner_->alive.load(); }
 
   std::string name_;
   mutable std::mutex mutex_;
@@ -98,6 +111,8 @@ class Ownership {
   std::shared_ptr<ThreadRecord> owner_;
   uint64_t depth_ = 0;
   std::vector<Reader> readers_;
+  std::deque<Waiter> queue_;  // oldest first
+  uint64_t next_ticket_ = 0;
 };
 
 }  // namespace nvm::heap
