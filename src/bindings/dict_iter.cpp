@@ -84,7 +84,8 @@ PyObject* length_hint(PyObject* self, PyObject*) {
   return guarded([&] {
     const DictIterator* iterator = as_iterator(self);
     uint64_t remaining = 0;
-    if (iterator->dict != nullptr && dict_size(as_proxy(iterator->dict)) == iterator->size)
+    if (iterator->dict != nullptr && dict_size(as_proxy(iterator->dict)) == iterator->size &&
+        !iterator->failed)
       remaining = iterator->remaining;
     return PyLong_FromUnsignedLongLong(remaining);
   });

@@ -85,12 +85,26 @@ PyObject* combine(PyObject* left, PyObject* right, const char* method) {
 PyObject* subtract(PyObject* left, PyObject* right) {
   return combine(left, right, "difference_update");
 }
-PyObject* intersect(PyObject* left, PyObject* right) {
-  return combine(left, right, "intersection_update");
-}
-PyObject* unite(PyObject* left, PyObject* right) { return combine(left, right, "update"); }
 PyObject* exclude(PyObject* left, PyObject* right) {
   return combine(left, right, "symmetric_difference_update");
+}
+PyObject* unite(PyObject* left, PyObject* right) { return combine(left, right, "update"); }
+
+// What of the other operand is in the view: nothing is hashed but that.
+PyObject* intersect(PyObject* left, PyObject* right) {
+  PyObject* view = is_set_view(left) ? left : right;
+  PyObject* other = view == left ? right : left;
+  return guarded([&] {
+    Ref result = checked(PySet_New(nullptr));
+    const Ref iterator = checked(PyObject_GetIter(other));
+    while (Ref element{PyIter_Next(iterator.get())}) {
+      const int found = PySequence_Contains(view, element.get());
+      check(found);
+      if (found != 0) check(PySet_Add(result.get(), element.get()));
+    }
+    if (PyErr_Occurred()) throw PythonError{};
+    return result.release();
+  });
 }
 
 // Whether all elements of `part` are in `whole`.
