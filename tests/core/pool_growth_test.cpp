@@ -207,11 +207,11 @@ TEST_F(PoolGrowthTest, PoolThatCannotBeOpenedAgainCanStillBeRead) {
 constexpr int kCannotMount = 77;
 
 // Mounts a small tmpfs in a name space of this process's own.
-bool mount_small(const std::string& folder, const char* size) {
+bool mount_small(const std::string& folder, const char* size, const char* type = "tmpfs") {
   const int flags = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
   if (unshare(flags) != 0) return false;
   if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  return mount("nvm-test", folder.c_str(), "tmpfs", 0, size) == 0;
+  return mount("nvm-test", folder.c_str(), type, 0, size) == 0;
 }
 
 TEST_F(PoolGrowthTest, NoRoomToGrowIsAnErrorAndThePoolGoesOn) {
@@ -238,6 +238,22 @@ TEST_F(PoolGrowthTest, NoRoomToGrowIsAnErrorAndThePoolGoesOn) {
   });
   if (code == kCannotMount) GTEST_SKIP() << "cannot mount a file system here";
   EXPECT_EQ(code, 0);
+}
+
+TEST_F(PoolGrowthTest, FileSystemsWithoutLimitAreBoundByMemory) {
+  for (const char* type : {"ramfs", "tmpfs"}) {
+    const int code = in_child([&] {
+      if (!mount_small(folder_, type[0] == 't' ? "size=0" : nullptr, type)) return kCannotMount;
+      OpenOptions unlimited = options();
+      unlimited.limit.reset();
+      auto file = PoolFile::open(unlimited);
+      file->finish_creation();
+      file->grow();
+      return allocate(*file, 20 * kMiB) != 0 ? 0 : 1;
+    });
+    if (code == kCannotMount) GTEST_SKIP() << "cannot mount a file system here";
+    EXPECT_EQ(code, 0);
+  }
 }
 
 TEST_F(PoolGrowthTest, NoRoomToCreateLeavesNothing) {

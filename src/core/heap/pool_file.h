@@ -140,6 +140,8 @@ class PoolFile {
   void open_existing(const OpenOptions& options, Opened opened);
   void open_for_reading(const OpenOptions& options);
   void create(const OpenOptions& options);
+  void make_file(const OpenOptions& options, const std::string& target);
+  void make_heap(const OpenOptions& options);
   void hold(Opened opened);
   void set_limit(const OpenOptions& options, uint64_t allocated);
   uint64_t initial_size(const OpenOptions& options) const;

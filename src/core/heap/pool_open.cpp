@@ -201,7 +201,13 @@ void PoolFile::create(const OpenOptions& options) {
     replaced_fd_ = std::move(old.fd);
     old_registration = std::move(old.registration);
   }
-  new_file_ = std::make_unique<NewFile>(exists ? resolved(path_) : path_, options.mode);
+  make_file(options, exists ? resolved(path_) : path_);
+  make_heap(options);
+  created_ = true;
+}
+
+void PoolFile::make_file(const OpenOptions& options, const std::string& target) {
+  new_file_ = std::make_unique<NewFile>(target, options.mode);
   passed(Step::temporary_made);
   Opened opened;
   opened.fd = new_file_->take_fd();
@@ -214,6 +220,9 @@ void PoolFile::create(const OpenOptions& options) {
   set_limit(options, 0);
   allocate_all(initial_size(options));
   passed(Step::space_allocated);
+}
+
+void PoolFile::make_heap(const OpenOptions& options) {
   start(options.mode);
   passed(Step::heap_made);
   classes_.register_all(pool_, path_);
@@ -221,7 +230,6 @@ void PoolFile::create(const OpenOptions& options) {
   if (OID_IS_NULL(root)) throw_open_error(path_, errno);
   pool_id_ = root.pool_uuid_lo;
   root_ = find_root(base_, size_, path_);
-  created_ = true;
   passed(Step::root_made);
 }
 

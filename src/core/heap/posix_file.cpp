@@ -51,7 +51,10 @@ uint64_t allocated_bytes(const struct stat& status) {
 uint64_t free_space(int fd, const std::string& file) {
   struct statvfs fs {};
   if (::fstatvfs(fd, &fs) != 0) throw_os(file, "cannot find out the free space", errno);
-  return static_cast<uint64_t>(fs.f_bavail) * fs.f_frsize;
+  if (fs.f_blocks != 0) return static_cast<uint64_t>(fs.f_bavail) * fs.f_frsize;
+  // ramfs, or a tmpfs without limit: memory is what bounds it.
+  return static_cast<uint64_t>(::sysconf(_SC_AVPHYS_PAGES)) *
+         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 int allocate(int fd, uint64_t size) noexcept {
