@@ -33,9 +33,13 @@ bool has_text(const Value& value, StoredKey::Kind kind, Text& text) {
   return true;
 }
 
+// Most keys are texts or integers of 48 bits, which are their own hashes modulo 2^61 - 1.
 uint64_t hash_of_value(const Pool& pool, const Value& value) {
   Text text{};
-  if (has_text(value, StoredKey::Kind::str, text)) return hash_of_str(text);  // most keys
+  if (has_text(value, StoredKey::Kind::str, text)) return hash_of_str(text);
+  if (const Cell cell(value.bits);
+      value.kind == Value::Kind::cell && cell.kind() == Cell::Kind::integer)
+    return static_cast<uint64_t>(cell.as_integer());
   return hash_of(pool, Term::of(pool, value));
 }
 
