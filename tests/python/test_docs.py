@@ -15,7 +15,7 @@ def test_first_steps(path):
         str(ROOT / "docs" / "first-steps.md"),
         module_relative=False,
         globs={"path": path, "__name__": "__main__"},
-        optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL,
+        optionflags=doctest.ELLIPSIS,
     )
     assert results.attempted > 30
     assert results.failed == 0
