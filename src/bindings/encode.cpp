@@ -222,6 +222,7 @@ class Encoder {
     for (uint64_t i = 0; PyDict_Next(dict, &position, &key, &value) != 0; ++i) {
       Ref held_key = Ref::borrow(key);
       Ref held_value = Ref::borrow(value);
+      check_key(key);
       add_part(number, Ref::borrow(key), Place::Kind::key, i, nullptr);
       add_part(number, std::move(held_value), Place::Kind::value, i, held_key.get());
     }
