@@ -22,8 +22,8 @@
 // Why a cut is harmless
 //   insert      value, key, then mark; flush; slot, flush; used + 1, flush; one fence (F1). settle
 //               drops an unmarked last entry and adds a missing slot of the last one; nothing else
-//               can be uncertain. If the place is not blank (after an abort, or an erase of the last
-//               entry): mark := 0, fence first.
+//               can be uncertain. If the place is not blank (after an abort, or an erase of the
+//               last entry): mark := 0, fence first.
 //   insert with owned blobs   entry and slot flushed, then one publish {blobs, used} (F2).
 //   overwrite   one store of the value cell (F1), or one publish with the blobs (F2).
 //   erase       the deletion word (count + 1, entry number), fence, then the tombstone, fence (F1);
@@ -32,12 +32,12 @@
 //               that popping from the end never walks over what was popped.
 //   grow, rebuild, clear   a new segment, index or body is filled, fenced, then published (F2).
 //   undo        entries at and beyond `used` and slots naming them are mere leavings after a roll
-//               back. Within a transaction such a place may have been in use when it began (erase of
-//               the last entry): there what is not blank is logged before it is stored to.
+//               back. Within a transaction such a place may have been in use when it began (erase
+//               of the last entry): there what is not blank is logged before it is stored to.
 //
-// When tombstones exceed live entries, the next insert rebuilds the body without them: numbers start
-// again, and a queue (insert at the end, erase the first) stays as large as what is in it. Erasing
-// never allocates.
+// When tombstones exceed live entries, the next insert rebuilds the body without them: numbers
+// start again, and a queue (insert at the end, erase the first) stays as large as what is in it.
+// Erasing never allocates.
 //
 // Threads: callers hold the latch, shared to read, exclusive (an Operation) to change.
 // Every function settles the dict first. The functions that take a Pool see what is committed to

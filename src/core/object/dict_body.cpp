@@ -179,8 +179,7 @@ void renew_index(Operation& op, Table& table, unsigned log2) {
   table.set_index(make_index(op, log2), log2);
   for (uint64_t number = 0; number < table.used(); ++number) {
     const Entry* const entry = table.entry(number);
-    if (!table.value(entry).blank())
-      put_slot(op, table.slots(), hash_of_mark(entry->mark), number);
+    if (!table.value(entry).blank()) put_slot(op, table.slots(), hash_of_mark(entry->mark), number);
   }
   op.free(before);
 }

@@ -1,14 +1,15 @@
 // How a dict lies on the medium: its header, its body, its entries, and where entry `number` is.
 //
-//   Header   what references name; `body` (0: an empty dict) is the one word that swaps all the rest
-//   Body     an inline one is followed by 3, 7 or 15 entries; a large one by a directory of segments
+//   Header   what references name; `body` (0: empty) is the one word that swaps all the rest
+//   Body     a small one is followed by 3, 7 or 15 entries; a large one by a directory of segments
 //   Segment  entries only, zero when fresh, never copied
 //   Index    slots only, zero when fresh: hash | (number + 1) << 32
 //
-// Entry `number` of a large body: the first 16 are segment 0; after that each power of two is shared
-// by four segments, so that at most a fifth of the room is not in use. Places are 32 bytes and start
-// at multiples of 32, so that an entry lies in one cache line. Blocks of more than kHeaderless bytes
-// start 16 beyond a multiple of 32, behind libpmemobj's header: entries start at the next multiple.
+// Entry `number` of a large body: the first 16 are segment 0; after that each power of two is
+// shared by four segments, so that at most a fifth of the room is not in use. Places are 32 bytes
+// and start at multiples of 32, so that an entry lies in one cache line. Blocks of more than
+// kHeaderless bytes start 16 beyond a multiple of 32, behind libpmemobj's header: entries start at
+// the next multiple.
 //
 // From level kSpillLevel on a segment would be whole chunks of libpmemobj's, were it not for the
 // header, which would cost one chunk more. So the first entry of each such segment lies behind the

@@ -1,5 +1,5 @@
 // What the first touch after a power cut completes or drops. A dict is settled once an opening; it
-// may be done by several readers at once, so every store here is one that repeating does not change.
+// may be done by several readers at once, so each store here is one that may be repeated.
 //
 // Only the last insert and the last delete can be uncertain:
 //   - `used` counts an entry whose line had not arrived: it has no mark, and is dropped;

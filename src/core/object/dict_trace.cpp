@@ -26,7 +26,8 @@ void trace_entry(const Table& table, uint64_t number, Tracer& tracer) {
   const StoredKey key = stored_key(*entry);
   tracer.cell(table.value(entry));
   if (key.kind == StoredKey::Kind::cell) tracer.cell(key.cell);
-  if (hash_of(table.pool(), key) != hash_of_mark(entry->mark)) wrong(" has another hash than its key");
+  if (hash_of(table.pool(), key) != hash_of_mark(entry->mark))
+    wrong(" has another hash than its key");
   if (table.large() && !has_slot(table, *entry, number)) wrong(" is not in the index");
 }
 

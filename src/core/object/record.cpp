@@ -21,15 +21,19 @@ struct Overflow {
   uint64_t slots[];
 };
 
-constexpr uint64_t kFirstInline = 7;   // of the first instance of a class: a block of 96 bytes
-constexpr uint64_t kMostInline = 33;   // what one odd instance needed is not given to all
+constexpr uint64_t kFirstInline = 7;  // of the first instance of a class: a block of 96 bytes
+constexpr uint64_t kMostInline = 33;  // what one odd instance needed is not given to all
 constexpr uint64_t kFirstOverflow = 7;
 
 constexpr unsigned kInlineShift = 48;
 constexpr Offset shape_of(uint64_t word) { return word & heap::kMaxOffset; }
 constexpr uint64_t inline_of(uint64_t word) { return word >> kInlineShift; }
-constexpr uint64_t shape_word(Offset shape, uint64_t slots) { return shape | slots << kInlineShift; }
-constexpr uint64_t header_bytes(uint64_t slots) { return sizeof(Header) + slots * sizeof(uint64_t); }
+constexpr uint64_t shape_word(Offset shape, uint64_t slots) {
+  return shape | slots << kInlineShift;
+}
+constexpr uint64_t header_bytes(uint64_t slots) {
+  return sizeof(Header) + slots * sizeof(uint64_t);
+}
 constexpr uint64_t overflow_bytes(uint64_t slots) {
   return sizeof(Overflow) + slots * sizeof(uint64_t);
 }
@@ -78,6 +82,7 @@ View::View(Pool& pool, Operation* op, Offset record)
       record_(record),
       header_(pool.object<Header>(record, Type::record)),
       word_(load(&header_->shape)) {
+  if (inline_slots() > kMostInline) throw_damaged(record);
   pool.at<Header>(record, header_bytes(inline_slots()));
   if (shape() == 0) return;
   info_ = &ShapeCache::of(pool).shape(pool, shape());
@@ -107,6 +112,7 @@ Offset View::dict() const {
 
 // A larger overflow with the same slots.
 void grow_overflow(Operation& op, const View& record) {
+  const Offset old = record.overflow();
   const uint64_t before = record.overflow_capacity();
   const uint64_t capacity = before == 0 ? kFirstOverflow : std::min(2 * before + 1, kMaxAttributes);
   const Offset offset = op.allocate_blob(overflow_bytes(capacity));
@@ -117,7 +123,7 @@ void grow_overflow(Operation& op, const View& record) {
     pmem::store(&overflow->slots[i], op.get(record.slot(record.inline_slots() + i)));
   op.written(overflow, overflow_bytes(capacity));
   op.set(&record.header()->overflow, offset);
-  if (before != 0) op.free(record.overflow());
+  if (old != 0) op.free(old);
 }
 
 // All attributes, and this new one, move to a dict.

@@ -10,9 +10,9 @@
 //   a dict that holds all attributes.
 //
 // Invariants, at every instant that a power cut can choose
-//   1. A slot below the shape's count is an attribute; a blank one is an attribute that was deleted.
-//   2. Slots at and beyond the count own nothing, and no slot that an undo brings back is stored to:
-//      a record's count only grows.
+//   1. A slot below the shape's count is an attribute, or was: a blank one is deleted.
+//   2. Slots at and beyond the count own nothing, and none of them comes back to life when
+//      something is undone: a record's count only grows.
 //   3. The shape's class is the record's.
 //
 // Why a cut is harmless
@@ -21,11 +21,12 @@
 //                      blob, a new shape or a larger overflow, one publish (F2).
 //   delete             a blank cell (F1 or F2). The attribute keeps its slot and its place in the
 //                      order.
-//   change to a dict   the dict is filled while nothing refers to it; then slot 0, the shape and the
-//                      overflow's free in one publish or in the undo log (F2, F3).
+//   change to a dict   the dict is filled while nothing refers to it; then slot 0, the shape and
+//                      the overflow's free in one publish or in the undo log (F2, F3).
 //
-// Threads: callers hold the latch, shared to read, exclusive (an Operation) to change. The functions
-// that take a Pool see what is committed to memory, not what an Operation is going to set.
+// Threads: callers hold the latch, shared to read, exclusive (an Operation) to change. The
+// functions that take a Pool see what is committed to memory, not what an Operation is going to
+// set.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +72,7 @@ std::vector<Attribute> attributes(heap::Pool& pool, Offset record);
 // transaction which is then undone must be forgotten (Pool::undo_epoch()).
 struct Place {
   static constexpr int32_t kAbsent = -1;
-  static constexpr int32_t kInDict = -2;  // of no use to get_at() and set_at(): call get() and set()
+  static constexpr int32_t kInDict = -2;  // only get() and set() will do
   Offset shape;
   int32_t slot;
 };

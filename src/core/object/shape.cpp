@@ -141,8 +141,7 @@ const ClassShapes& ShapeCache::shapes_of(Operation& op, uint64_t class_id) {
   return known;
 }
 
-void ShapeCache::learn_newer(Operation& op, ClassShapes& known, uint64_t class_id,
-                             Offset newest) {
+void ShapeCache::learn_newer(Operation& op, ClassShapes& known, uint64_t class_id, Offset newest) {
   for (Offset offset = newest; offset != known.newest;) {
     const auto* const raw = op.at<heap::Shape>(offset);
     if (raw->class_id != class_id || ++known.count > kMaxShapes + 1) throw_damaged(offset);

@@ -31,7 +31,7 @@ inline constexpr uint64_t kMaxShapes = 4096;     // of a class
 struct ShapeInfo {
   Offset offset;
   uint64_t class_id;
-  bool dict;  // attributes are in the dict of slot 0
+  bool dict;                       // attributes are in the dict of slot 0
   std::vector<std::string> names;  // by slot; UTF-8
   std::unordered_map<std::string_view, int32_t> slots;
 
@@ -43,8 +43,8 @@ struct ShapeInfo {
 struct ClassShapes {
   Offset newest = 0;
   uint64_t count = 0;
-  uint64_t largest = 0;  // attributes
-  Offset dict = 0;       // the shape of instances that use a dict
+  uint64_t largest = 0;                              // attributes
+  Offset dict = 0;                                   // the shape of instances that use a dict
   std::unordered_map<std::string, Offset> children;  // by parent and name
 };
 
