@@ -1,0 +1,506 @@
+"""The extension module: everything public in it is found in nvm and nvm.pmemobj."""
+
+from collections.abc import (
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    ValuesView,
+)
+from os import PathLike
+from types import TracebackType
+from typing import Any, Callable, Generic, Literal, SupportsIndex, TypeVar, overload
+
+from typing_extensions import ParamSpec, Self, TypeAlias
+
+from nvm._finding import Finding
+
+_T = TypeVar("_T")
+_S = TypeVar("_S")
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_P = ParamSpec("_P")
+_Function = TypeVar("_Function", bound=Callable[[], object])
+_Object = TypeVar("_Object", bound=PersistentObject)
+
+_Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
+_Flag: TypeAlias = Literal["r", "w", "c", "n", "x"]
+_Progress: TypeAlias = Callable[[int, int], object] | bool | None
+
+MIN_POOL_SIZE: int
+"""The least size of a pool, in bytes."""
+
+def open(
+    path: _Path,
+    flag: _Flag = "c",
+    *,
+    size: int | str | None = None,
+    mode: int = 0o666,
+    backend: Literal["dax", "memory"] | None = None,
+    sync: Literal["commit"] = "commit",
+    timeout: float | None = 0,
+) -> PersistentObjectPool:
+    """Open a pool of persistent objects, creating the file if the flag says so.
+
+    Args:
+        path: The file.
+        flag: ``"r"`` an existing pool, for reading: nothing in the file changes; ``"w"`` an
+            existing one; ``"c"`` create it if it is missing; ``"n"`` always a new one, replacing
+            the file; ``"x"`` create it, FileExistsError if it exists.
+        size: The limit that the pool may grow to, in bytes or as a text such as ``"64 GiB"``. It
+            raises an existing pool's. By default half of what the file system has free.
+        mode: The permissions of a new file, less the umask.
+        backend: What makes stores durable; by default what the file system calls for.
+        sync: ``"commit"``: an operation or transaction is durable when it returns.
+        timeout: Seconds to wait for another process that has the pool open; None: for ever.
+
+    Returns:
+        The pool, a context manager and a mapping.
+
+    Raises:
+        OSError: The file is missing, exists, cannot be accessed or is no regular file; the disk
+            has too little room.
+        PoolLockedError: It is open already, in another process or in this one.
+        PoolCorruptError: It is damaged or no pool.
+        LayoutError: It is the pool of another program or format.
+        ValueError: The size is too small or too large, or another argument is wrong.
+
+    Warns:
+        DurabilityWarning: The file is on a disk, where changes survive the process but not yet a
+            power failure, and the caller has not named the backend.
+    """
+
+def pmemobj_create(
+    filename: _Path, pool_size: int = ..., mode: int = 0o666, debug: bool = False
+) -> PersistentObjectPool:
+    """Create a pool that may grow to ``pool_size`` bytes.
+
+    Raises:
+        FileExistsError: The file exists.
+        ValueError: ``pool_size`` is under MIN_POOL_SIZE.
+    """
+
+def pmemobj_open(filename: _Path, debug: bool = False) -> PersistentObjectPool:
+    """Open an existing pool.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        PoolLockedError, PoolCorruptError, LayoutError: As nvm.open().
+    """
+
+def libraries() -> dict[str, dict[str, str]]:
+    """Return the libraries of PMDK in use.
+
+    For each name the version of its interface (``"version"``) and the file it was loaded from
+    (``"path"``).
+    """
+
+class PersistentObjectPool(MutableMapping[Any, Any]):
+    """A file of persistent objects. nvm.open() is the usual way to one.
+
+    A pool is a context manager that closes itself, has a root object of any kind, and is a mapping
+    over a dict of its own: ``pool["users"] = {}``. Whatever is assigned is copied into the pool and
+    durable when the assignment returns. A pool is true, and equal only to itself.
+    """
+
+    root: Any
+    """The root object: None in a new pool; anything that can be stored may be assigned."""
+
+    def __init__(
+        self,
+        filename: _Path,
+        flag: _Flag = "w",
+        pool_size: int = ...,
+        mode: int = 0o666,
+        debug: bool = False,
+    ) -> None:
+        """Open a pool.
+
+        Args:
+            filename: The file.
+            flag: ``"w"`` an existing pool, ``"c"`` create it if it is missing, ``"x"`` create it,
+                ``"r"`` for reading, ``"n"`` always a new one.
+            pool_size: The limit that a new pool may grow to, in bytes; raises an existing one's.
+            mode: The permissions of a new file, less the umask.
+            debug: What gc() takes for its own debug by default.
+        """
+
+    @property
+    def filename(self) -> str:
+        """The file's name, as it was given."""
+
+    @property
+    def closed(self) -> bool:
+        """True once the pool cannot be used any more."""
+
+    @property
+    def flag(self) -> _Flag:
+        """The flag it was opened with."""
+
+    @property
+    def debug(self) -> bool:
+        """Whether collections log what they meet."""
+
+    @property
+    def backend(self) -> Literal["dax", "memory"]:
+        """What makes stores durable."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that the file has now."""
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the file may grow to."""
+
+    @overload
+    def new(
+        self, type: type[PersistentList[Any]], iterable: Iterable[_T] = ..., /
+    ) -> PersistentList[_T]: ...
+    @overload
+    def new(
+        self, type: type[PersistentDict[Any, Any]], /, *args: Any, **kwargs: Any
+    ) -> PersistentDict[Any, Any]: ...
+    @overload
+    def new(self, type: Callable[_P, _Object], /, *args: _P.args, **kwargs: _P.kwargs) -> _Object:
+        """Make a persistent object.
+
+        It is freed again when the last reference to it is gone, unless something in the pool refers
+        to it by then.
+
+        Args:
+            type: PersistentList, PersistentDict or a subclass of PersistentObject.
+            *args: What its constructor takes.
+            **kwargs: The same.
+        """
+
+    def transaction(self, *, timeout: float | None = None) -> Transaction:
+        """Return a context manager and decorator that makes all changes in it one.
+
+        Args:
+            timeout: Seconds to wait for other threads at its beginning (None: for ever); then
+                TransactionTimeoutError is raised.
+        """
+
+    def reading(self, *, timeout: float | None = None) -> Reading:
+        """Return a context manager for a consistent view over several reads.
+
+        Inside, no thread changes the pool; a change by this one is a TransactionError.
+
+        Args:
+            timeout: As for transaction().
+        """
+
+    def sync(self) -> None:
+        """Return when everything done so far is as durable as the backend makes it."""
+
+    def check(self, *, progress: _Progress = None) -> list[Finding]:
+        """Look through the whole pool and say what is wrong with it.
+
+        Everything that can be reached is looked at: values, reference counts, indexes, and whether
+        each allocated block belongs to something. Other threads can read meanwhile, not write.
+
+        Args:
+            progress: A function of the blocks done and in all, or True for a bar.
+
+        Returns:
+            What was found; empty: the pool is sound.
+
+        Raises:
+            TransactionError: This thread is inside a transaction of the pool.
+        """
+
+    def stats(self) -> dict[str, Any]:
+        """Return how the pool's room is used.
+
+        ``size``, ``limit``: of the file, in bytes; ``allocated_bytes``, ``free_bytes``;
+        ``largest_free``: the largest block that fits without growing; ``objects``; ``blobs``,
+        ``blob_bytes``: large values; ``limbo``: objects that wait to be freed; ``classes``;
+        ``session``: how often it has been opened for writing; ``types``: for each type's name its
+        ``count`` and ``bytes``.
+        """
+
+    def close(self) -> None:
+        """Close the pool; twice is fine.
+
+        This thread's open transaction is undone. Everything of the pool then raises
+        PoolClosedError.
+
+        Raises:
+            TransactionError: Another thread is inside a transaction.
+        """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+    def __bool__(self) -> Literal[True]: ...
+    def __hash__(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __reversed__(self) -> Iterator[Any]: ...
+    def __getitem__(self, key: Any) -> Any: ...
+    def __setitem__(self, key: Any, value: Any) -> None: ...
+    def __delitem__(self, key: Any) -> None: ...
+
+class Transaction:
+    """A transaction of a pool, made by pool.transaction().
+
+    As a context manager it commits when the block ends and undoes everything when an exception
+    leaves it; as a decorator it runs each call of the function in a transaction. Changes are
+    durable, all at once, when the outermost level has ended. Other threads wait meanwhile and never
+    see a part of it. It can be used more than once, and nested: inner transactions join the outer
+    one, and what undoes one undoes all.
+    """
+
+    @property
+    def pool(self) -> PersistentObjectPool:
+        """The pool that this is a transaction of."""
+
+    def begin(self) -> None:
+        """Begin the transaction, or a further level of this thread's open one.
+
+        For use without ``with``: end it by commit() or abort().
+
+        Raises:
+            TransactionTimeoutError: Other threads took longer than the timeout.
+        """
+
+    def commit(self) -> None:
+        """End what begin() began.
+
+        The outermost commit makes all changes durable before it returns.
+
+        Raises:
+            TransactionError: Outside of a transaction; or inside a ``with`` block: then everything
+                is undone.
+        """
+
+    def abort(self, errno: int = ...) -> None:
+        """Undo everything back to the outermost begin, and raise OSError with this errno.
+
+        In nested blocks the OSError leaves them all, unless it is caught; then the blocks still
+        open commit nothing.
+
+        Args:
+            errno: By default errno.ECANCELED.
+
+        Raises:
+            OSError: Always, in a transaction.
+            TransactionError: Outside of a transaction; nothing is undone.
+        """
+
+    def on_commit(self, function: _Function, /) -> _Function:
+        """Call function() once the outermost level has been committed and is durable.
+
+        All are called, in the order given; the first exception among theirs is then raised (the
+        transaction stays committed), others are reported as unraisable. Returns the function.
+        """
+
+    def on_abort(self, function: _Function, /) -> _Function:
+        """Call function() once the transaction is undone and its outermost level has ended.
+
+        Exceptions in it are reported as unraisable. Returns the function.
+        """
+
+    def __call__(self, function: Callable[_P, _T]) -> Callable[_P, _T]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+class Reading:
+    """A consistent view of a pool over several reads, made by pool.reading().
+
+    Inside the block no thread changes the pool: others that want to wait for its end, and a change
+    by this thread is a TransactionError. Blocks may be nested, and inside this thread's own
+    transaction one changes nothing.
+    """
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+class PersistentList(MutableSequence[_T], Generic[_T]):
+    """A list that lives in a pool.
+
+    It behaves as the built-in list does; each change is atomic, and durable when it returns (or
+    with the transaction that it is part of). Made by storing a list in the pool, or by
+    ``pool.new(PersistentList, iterable)``.
+    """
+
+    def __new__(cls, iterable: Iterable[_T] = ..., /) -> Self:
+        """Make one in the pool of this thread's transaction; TypeError outside of one."""
+
+    @property
+    def _p_oid(self) -> tuple[int, int]:
+        """The object's oid: (pool id, offset)."""
+
+    @property
+    def _p_pool(self) -> PersistentObjectPool:
+        """The pool that the object lives in."""
+
+    def append(self, object: _T, /) -> None:
+        """Append object to the end of the list."""
+
+    def extend(self, iterable: Iterable[_T], /) -> None:
+        """Append all items of the iterable, which is read first, in one operation."""
+
+    def insert(self, index: SupportsIndex, object: _T, /) -> None:
+        """Insert object before index."""
+
+    def pop(self, index: SupportsIndex = -1, /) -> _T:
+        """Remove and return the item at index (default last).
+
+        Raises:
+            IndexError: The list is empty or index is out of range.
+        """
+
+    def remove(self, value: _T, /) -> None:
+        """Remove the first item that equals value.
+
+        Raises:
+            ValueError: There is none.
+        """
+
+    def clear(self) -> None:
+        """Remove all items."""
+
+    def reverse(self) -> None:
+        """Reverse the list in place."""
+
+    def sort(self, *, key: Callable[[_T], Any] | None = None, reverse: bool = False) -> None:
+        """Sort the list in ascending order, in one operation; the sort is stable.
+
+        Raises:
+            ValueError: The list was changed meanwhile; nothing is changed then.
+        """
+
+    def index(self, value: _T, start: SupportsIndex = 0, stop: SupportsIndex = ..., /) -> int:
+        """Return the first index of value.
+
+        Raises:
+            ValueError: The value is not present.
+        """
+
+    def count(self, value: _T, /) -> int:
+        """Return the number of items that equal value."""
+
+    def copy(self) -> list[_T]:
+        """Return the items in an ordinary list."""
+
+    def to_python(self) -> list[Any]:
+        """Return a deep copy made of ordinary built-ins.
+
+        Shared and cyclic parts stay so; instances of PersistentObject are not copied.
+        """
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[_T]: ...
+    def __reversed__(self) -> Iterator[_T]: ...
+    def __contains__(self, value: object) -> bool: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> _T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[_T]: ...
+    @overload
+    def __setitem__(self, index: SupportsIndex, value: _T) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: Iterable[_T]) -> None: ...
+    def __delitem__(self, index: SupportsIndex | slice) -> None: ...
+    def __add__(self, other: list[_S] | PersistentList[_S]) -> list[_T | _S]: ...
+    def __iadd__(self, other: Iterable[_T]) -> Self: ...  # type: ignore[misc]
+    def __mul__(self, times: SupportsIndex) -> list[_T]: ...
+    def __rmul__(self, times: SupportsIndex) -> list[_T]: ...
+    def __imul__(self, times: SupportsIndex) -> Self: ...
+    def __lt__(self, other: list[_T] | PersistentList[_T]) -> bool: ...
+    def __le__(self, other: list[_T] | PersistentList[_T]) -> bool: ...
+    def __gt__(self, other: list[_T] | PersistentList[_T]) -> bool: ...
+    def __ge__(self, other: list[_T] | PersistentList[_T]) -> bool: ...
+
+class PersistentDict(MutableMapping[_K, _V], Generic[_K, _V]):
+    """A dict that lives in a pool.
+
+    It behaves as the built-in dict does; each change is atomic, and durable when it returns (or
+    with the transaction that it is part of). Made by storing a dict in the pool, or by
+    ``pool.new(PersistentDict, mapping_or_pairs, **entries)``.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Make one in the pool of this thread's transaction; TypeError outside of one."""
+
+    @property
+    def _p_oid(self) -> tuple[int, int]:
+        """The object's oid: (pool id, offset)."""
+
+    @property
+    def _p_pool(self) -> PersistentObjectPool:
+        """The pool that the object lives in."""
+
+    def keys(self) -> KeysView[_K]:
+        """Return a view of the keys."""
+
+    def values(self) -> ValuesView[_V]:
+        """Return a view of the values."""
+
+    def items(self) -> ItemsView[_K, _V]:
+        """Return a view of the (key, value) pairs."""
+
+    def clear(self) -> None:
+        """Remove all entries."""
+
+    def copy(self) -> dict[_K, _V]:
+        """Return the entries in an ordinary dict."""
+
+    def to_python(self) -> dict[Any, Any]:
+        """Return a deep copy made of ordinary built-ins.
+
+        Shared and cyclic parts stay so; instances of PersistentObject are not copied.
+        """
+
+    @classmethod
+    def fromkeys(cls, iterable: Iterable[_S], value: Any = None, /) -> PersistentDict[_S, Any]:
+        """Make one, in this thread's transaction, with these keys and one value for all."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[_K]: ...
+    def __reversed__(self) -> Iterator[_K]: ...
+    def __contains__(self, key: object) -> bool: ...
+    def __getitem__(self, key: _K) -> _V: ...
+    def __setitem__(self, key: _K, value: _V) -> None: ...
+    def __delitem__(self, key: _K) -> None: ...
+    def __or__(self, other: Mapping[_K, _V]) -> dict[_K, _V]: ...
+    def __ror__(self, other: Mapping[_K, _V]) -> dict[_K, _V]: ...
+    def __ior__(self, other: Mapping[_K, _V] | Iterable[tuple[_K, _V]]) -> Self: ...
+
+class PersistentObject:
+    """Base of classes whose instances live in a pool.
+
+    Attributes are persistent, but for those that begin with ``_v_``, which are volatile; ``_p_`` is
+    reserved. ``__init__`` runs once, when ``pool.new(Class, ...)`` makes the object. Calling the
+    class makes one in the pool of this thread's transaction.
+    """
+
+    @property
+    def _p_oid(self) -> tuple[int, int]:
+        """The object's oid: (pool id, offset)."""
+
+    @property
+    def _p_pool(self) -> PersistentObjectPool:
+        """The pool that the object lives in."""
+
+    def _v__init__(self) -> None:
+        """Set volatile attributes up: at creation, and each time it comes back from the pool."""
