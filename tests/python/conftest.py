@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import nvm
-from nvm.pmemobj import PersistentObjectPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nvm.pmemobj import PersistentObjectPool
 
 SIZE = "64 MiB"
 

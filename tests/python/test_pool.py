@@ -351,19 +351,21 @@ def test_a_closed_pool_refuses_everything(pool, method):
 def test_objects_views_iterators_and_transactions_of_a_closed_pool_refuse(pool):
     pool["list"] = [1, 2]
     held = pool["list"]
+    list_iterator, key_iterator, keys = iter(held), iter(pool), pool.keys()
+    transaction, reading = pool.transaction(), pool.reading()
     things = [
         lambda: len(held),
         lambda: held[0],
         lambda: held.append(1),
-        lambda items=iter(held): next(items),
-        lambda keys=pool.keys(): list(keys),
-        lambda items=iter(pool): next(items),
-        lambda transaction=pool.transaction(): transaction.begin(),
-        lambda transaction=pool.transaction(): transaction.__enter__(),
-        lambda transaction=pool.transaction(): transaction.commit(),
-        lambda transaction=pool.transaction(): transaction.abort(),
-        lambda transaction=pool.transaction(): transaction.on_commit(print),
-        lambda reading=pool.reading(): reading.__enter__(),
+        lambda: next(list_iterator),
+        lambda: next(key_iterator),
+        lambda: list(keys),
+        transaction.begin,
+        transaction.__enter__,
+        transaction.commit,
+        transaction.abort,
+        lambda: transaction.on_commit(print),
+        reading.__enter__,
     ]
     pool.close()
     for use in things:

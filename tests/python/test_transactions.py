@@ -317,7 +317,7 @@ def test_a_caught_abort_commits_nothing(pool):
 
 
 def test_commit_in_a_block_aborts(pool):
-    with pytest.raises(RuntimeError, match="commit.*inside a with block"):
+    with pytest.raises(RuntimeError, match=r"commit.*inside a with block"):
         with pool.transaction() as transaction:
             pool.root = 10
             transaction.commit()
