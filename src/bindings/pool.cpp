@@ -383,6 +383,7 @@ void close_pool(PoolObject* object) {
     pool.close();
   }
   remove_open_pool(object);
+  if (object->classes != nullptr) PyDict_Clear(object->classes);  // not kept alive any more
   forget_levels(object);
 }
 

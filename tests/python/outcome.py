@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any, Callable
 
@@ -42,3 +43,11 @@ def outcome(function: Callable[..., Any], *arguments: Any) -> tuple[str, Any, An
     except Exception as error:
         return "raised", type(error), in_the_built_in_s_words(str(error))
     return "returned", type(result), result
+
+
+@contextlib.contextmanager
+def undone(pool: Any) -> Any:
+    """Runs its block in a transaction that is then undone."""
+    with contextlib.suppress(LookupError), pool.transaction():
+        yield
+        raise LookupError

@@ -1,0 +1,337 @@
+"""PersistentObject as a base: inheritance, mix-ins, ABCs, dataclasses; finding classes again."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import gc
+import sys
+import types
+import weakref
+from typing import Any, Callable, ClassVar, Generic, TypeVar
+
+import pytest
+
+import nvm
+from nvm.pmemobj import PersistentObject, PersistentObjectPool
+from outcome import undone
+
+Pool = PersistentObjectPool
+Reopen = Callable[[Pool], Pool]
+T = TypeVar("T")
+
+
+class Base(PersistentObject):
+    default = "base"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def greet(self) -> str:
+        return f"I am {self.name}"
+
+
+class Derived(Base):
+    def __init__(self, name: str, age: int) -> None:
+        super().__init__(name)
+        self.age = age
+
+    def greet(self) -> str:
+        return super().greet() + f", {self.age}"
+
+
+class Mixin:
+    shared = "mixin"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.mixed = True
+
+
+class Mixed(Mixin, Derived):
+    pass
+
+
+class MixedLast(Base, Mixin):
+    def __init__(self) -> None:
+        Base.__init__(self, "last")
+
+
+class Left(Base):
+    side = "left"
+
+
+class Right(Base):
+    side = "right"
+
+
+class Diamond(Left, Right):
+    pass
+
+
+class Abstract(PersistentObject, abc.ABC):
+    @abc.abstractmethod
+    def area(self) -> float: ...
+
+
+class Square(Abstract):
+    def __init__(self, side: float) -> None:
+        self.side = side
+
+    def area(self) -> float:
+        return self.side**2
+
+
+class Box(PersistentObject, Generic[T]):
+    def __init__(self, content: T) -> None:
+        self.content = content
+
+
+class Slotted(Base):
+    __slots__ = ("_v_fast", "extra")
+
+
+@dataclasses.dataclass
+class Data(PersistentObject):
+    x: int
+    y: str = "default"
+    items: list[int] = dataclasses.field(default_factory=list)
+    counter: ClassVar[int] = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(PersistentObject):
+    x: int
+    y: str = "default"
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenDerived(Frozen):
+    z: float = 0.5
+
+
+class Outer:
+    class Inner(PersistentObject):
+        pass
+
+
+def make_local() -> Any:
+    class Local(PersistentObject):
+        pass
+
+    return Local
+
+
+def test_inheritance(pool: Pool, reopen: Reopen) -> None:
+    pool.root = [pool.new(Base, "b"), pool.new(Derived, "d", 5), pool.new(Mixed, "m", 6)]
+    pool.root.append(pool.new(MixedLast))
+    pool = reopen(pool)
+    base, derived, mixed, last = pool.root
+    assert [type(one) for one in pool.root] == [Base, Derived, Mixed, MixedLast]
+    assert (base.greet(), derived.greet(), mixed.greet()) == ("I am b", "I am d, 5", "I am m, 6")
+    assert (base.default, mixed.default, mixed.shared, mixed.mixed) == (
+        "base",
+        "base",
+        "mixin",
+        True,
+    )
+    assert (last.name, last.shared, hasattr(last, "mixed")) == ("last", "mixin", False)
+    derived.default = "own"
+    assert (derived.default, base.default, Derived.default) == ("own", "base", "base")
+
+
+def test_diamonds_follow_the_mro(pool: Pool, reopen: Reopen) -> None:
+    pool.root = pool.new(Diamond, "d")
+    right = pool.new(Right, "r")
+    right.side = "stored"
+    pool = reopen(pool)
+    assert pool.root.side == "left"
+    pool.root.side = "stored"
+    assert (pool.root.side, Diamond.side, Left.side, Right.side) == (
+        "stored",
+        "left",
+        "left",
+        "right",
+    )
+
+
+def test_abstract_classes(pool: Pool, reopen: Reopen) -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        pool.new(Abstract)
+    pool.root = pool.new(Square, 3)
+    pool = reopen(pool)
+    assert pool.root.area() == 9
+    assert isinstance(pool.root, Abstract)
+
+
+def test_generic_classes(pool: Pool, reopen: Reopen) -> None:
+    pool.root = pool.new(Box, [1])
+    with pool.transaction():
+        pool["box"] = Box[int](5)
+    pool = reopen(pool)
+    assert pool.root.content == [1]
+    assert pool["box"].content == 5
+
+
+def test_slots_are_persistent_but_for_volatile_ones(pool: Pool, reopen: Reopen) -> None:
+    pool.root = one = pool.new(Slotted, "s")
+    assert not hasattr(one, "extra")
+    one.extra = [1]
+    one._v_fast = object()
+    one.more = 1
+    assert vars(one) == {"name": "s", "extra": [1], "more": 1}
+    del one
+    pool = reopen(pool)
+    assert vars(pool.root) == {"name": "s", "extra": [1], "more": 1}
+    assert not hasattr(pool.root, "_v_fast")
+
+
+def test_dataclasses(pool: Pool, reopen: Reopen) -> None:
+    pool.root = pool.new(Data, 1)
+    pool.root.items.append(5)
+    pool = reopen(pool)
+    one = pool.root
+    assert vars(one) == {"x": 1, "y": "default", "items": [5]}
+    assert repr(one) == "Data(x=1, y='default', items=PersistentList([5]))"
+    assert one == pool.new(Data, 1, items=[5])
+    assert one != pool.new(Data, 2)
+    assert dataclasses.asdict(one) == {"x": 1, "y": "default", "items": [5]}
+    with pool.transaction():
+        assert dataclasses.replace(one, x=7).x == 7
+    Data.counter += 1
+    assert (Data.counter, one.counter) == (1, 1)
+    Data.counter = 0
+
+
+def test_frozen_dataclasses(pool: Pool, reopen: Reopen) -> None:
+    pool.root = [pool.new(Frozen, 1), pool.new(FrozenDerived, 2, z=1.5)]
+    pool = reopen(pool)
+    one, derived = pool.root
+    assert vars(one) == {"x": 1, "y": "default"}
+    assert vars(derived) == {"x": 2, "y": "default", "z": 1.5}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.x = 2
+    assert one.x == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="dataclass(slots=) is of Python 3.10")
+def test_slotted_dataclasses(pool: Pool, reopen: Reopen) -> None:
+    pool.root = [pool.new(SlottedData, 1), pool.new(SlottedFrozen, 2)]
+    pool = reopen(pool)
+    assert [vars(one) for one in pool.root] == [{"x": 1, "y": 5}, {"x": 2, "y": 5}]
+
+
+if sys.version_info >= (3, 10):
+
+    @dataclasses.dataclass(slots=True)
+    class SlottedData(PersistentObject):
+        x: int
+        y: int = 5
+
+    @dataclasses.dataclass(slots=True, frozen=True)
+    class SlottedFrozen(PersistentObject):
+        x: int
+        y: int = 5
+
+
+def test_what_object_setattr_sets_in_init_is_stored(pool: Pool, reopen: Reopen) -> None:
+    pool.root = pool.new(SetsItself)
+    assert vars(pool.root) == {"hidden": 1}
+    pool = reopen(pool)
+    assert pool.root.hidden == 1
+
+
+class SetsItself(PersistentObject):
+    def __init__(self) -> None:
+        object.__setattr__(self, "hidden", 1)
+
+
+def test_nested_classes(pool: Pool, reopen: Reopen) -> None:
+    pool.root = pool.new(Outer.Inner)
+    assert type(reopen(pool).root) is Outer.Inner
+
+
+def test_local_classes_are_known_while_they_live(pool: Pool, reopen: Reopen) -> None:
+    local = make_local()
+    pool.root = pool.new(local)
+    pool.root.x = 1
+    pool = reopen(pool)
+    assert type(pool.root) is local
+    assert pool.root.x == 1
+    again = make_local()  # of the same name: the newest counts
+    pool["again"] = pool.new(again)
+    assert type(pool["again"]) is again
+    pool.close()
+    dead = weakref.ref(local), weakref.ref(again)
+    del local, again
+    gc.collect()
+    assert [reference() for reference in dead] == [None, None]
+
+
+def test_a_class_that_is_gone_gives_an_error_for_that_object_only(
+    pool: Pool, reopen: Reopen
+) -> None:
+    pool.root = [1, pool.new(make_local()), "x"]
+    pool.close()
+    gc.collect()
+    pool = reopen(pool)
+    name = "make_local.<locals>.Local"
+    with pytest.raises(nvm.ClassNotFoundError, match=name) as caught:
+        pool.root[1]
+    assert caught.value.name == __name__
+    assert (pool.root[0], pool.root[2], len(pool.root)) == (1, "x", 3)
+    assert pool.check() == []
+    del pool.root[1]
+    assert pool.root == [1, "x"]
+
+
+def test_a_module_that_is_not_imported_is_named(pool: Pool, reopen: Reopen) -> None:
+    module = types.ModuleType("some_module")
+    sys.modules["some_module"] = module
+    try:
+        exec(
+            "from nvm.pmemobj import PersistentObject\nclass A(PersistentObject): pass",
+            vars(module),
+        )
+        pool.root = pool.new(module.A)
+        pool.root.x = 1
+        pool.close()
+        kept = module.A
+        del module.A, kept
+        gc.collect()
+        pool = reopen(pool)
+        with pytest.raises(nvm.ClassNotFoundError, match="module some_module does not have it"):
+            pool.root
+        module.A = 5
+        with pytest.raises(nvm.ClassNotFoundError, match="not a subclass of PersistentObject"):
+            pool.root
+        del sys.modules["some_module"]
+        with pytest.raises(ImportError, match="import some_module first") as caught:
+            pool.root
+        assert caught.value.name == "some_module"
+        assert "some_module" not in sys.modules
+        module.A = type("A", (PersistentObject,), {"__module__": "some_module"})
+        sys.modules["some_module"] = module
+        assert pool.root.x == 1
+    finally:
+        sys.modules.pop("some_module", None)
+
+
+def test_a_class_of_an_undone_transaction_gets_its_number_again(pool: Pool, reopen: Reopen) -> None:
+    class First(PersistentObject):
+        pass
+
+    class Second(PersistentObject):
+        pass
+
+    with undone(pool):
+        stale = pool.new(First)
+        stale.x = 1
+    pool.root = pool.new(Second)
+    pool.root.y = 1
+    assert type(pool.root) is Second
+    pool["first"] = pool.new(First)
+    del stale
+    pool = reopen(pool)
+    assert (type(pool.root), type(pool["first"])) == (Second, First)
+    assert vars(pool.root) == {"y": 1}
