@@ -161,7 +161,7 @@ def openings_table(openings: list[Opening]) -> Table:
     table = Table(title="Opening, in microseconds", title_justify="left")
     for name in "", "after":
         table.add_column(name)
-    for name in "entries", "open", "times", "first read", "first insert", "file":
+    for name in "entries", "to read", "open", "times", "first read", "first insert", "file":
         table.add_column(name, justify="right")
     few = {(o.competitor, o.after): o.open for o in openings if o.entries == FEW}
     for o in openings:
@@ -171,6 +171,7 @@ def openings_table(openings: list[Opening]) -> Table:
             o.competitor,
             o.after,
             f"{o.entries:,}",
+            f"{o.open_to_read:,.0f}",
             f"{o.open:,.0f}",
             "" if o.entries == FEW else f"[{colour}]{ratio:.2f} x[/]",
             f"{o.read:,.0f}",

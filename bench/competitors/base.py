@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class Competitor:
-    """One way to keep data in a folder: made by opening it there, new or as it was left.
+    """One way to keep data in a folder: made by opening it there, new or as it was left, or, if it
+    is not writable, only to read what is there.
 
     For each of the cases there is a method of that name, which prepares the data of a Work and
     returns the Run to be timed. Leave out what a competitor cannot do: the table then has a gap.
@@ -23,7 +24,7 @@ class Competitor:
     # Whether data outlives the process; then it has fill(), lookup(), insert() and interrupt().
     persistent = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, writable: bool = True) -> None:
         self.folder = folder
 
     @classmethod

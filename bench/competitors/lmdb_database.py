@@ -33,9 +33,11 @@ class Lmdb(Competitor):
 
     name = "lmdb"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, writable: bool = True) -> None:
         super().__init__(folder)
-        self.environment = lmdb.open(str(folder / "lmdb"), map_size=MAP_SIZE, max_dbs=200)
+        self.environment = lmdb.open(
+            str(folder / "lmdb"), map_size=MAP_SIZE, max_dbs=200, readonly=not writable
+        )
         self.data = self.environment.open_db(b"data")
         self.databases = 0
 

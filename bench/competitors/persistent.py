@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from nvm.pmemobj import PersistentObject
-
 import nvm
 from bench.competitors.python_objects import PythonObjects, chunks
+from nvm.pmemobj import PersistentObject
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -24,9 +23,10 @@ class Nvm(PythonObjects):
 
     backend = ""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, writable: bool = True) -> None:
         super().__init__(folder)
-        self.pool = nvm.open(folder / f"{self.backend}.pool", backend=self.backend)
+        file = folder / f"{self.backend}.pool"
+        self.pool = nvm.open(file, "c" if writable else "r", backend=self.backend)
         self.kept = 0
 
     def close(self) -> None:
