@@ -267,6 +267,7 @@ void Pool::grow() {
     file_->grow();
   } catch (...) {
     refresh_mapping();
+    if (file_->broken()) break_off();
     throw;
   }
   refresh_mapping();
