@@ -190,6 +190,21 @@ TEST_F(ListTest, RepeatCopiesBlobsAndCountsReferences) {
   expect_sound();
 }
 
+TEST_F(ListTest, RepeatOftenAndInATransaction) {
+  append(value(1));
+  append(Values::integer(2));
+  pool().begin();
+  mutate([&](Operation& op) { list::pop(op, list_); });
+  mutate([&](Operation& op) { list::repeat(op, list_, 3); });
+  abort();
+  expect_sound();
+  mutate([&](Operation& op) { list::pop(op, list_); });
+  model_.pop_back();
+  mutate([&](Operation& op) { list::repeat(op, list_, 20'000); });
+  model_.resize(20'000, value(1));
+  expect_sound();
+}
+
 TEST_F(ListTest, ClearOfAShortAndOfALongList) {
   const uint64_t before = blocks();
   for (const uint64_t length : {uint64_t{0}, uint64_t{5}, uint64_t{5000}}) {

@@ -19,7 +19,6 @@ using heap::Type;
 
 // ---- Bodies and their capacity
 
-constexpr uint64_t kMaxCapacity = heap::kMaxOffset / sizeof(uint64_t);
 constexpr uint64_t kSmallest = 7;       // cells; a body of one cache line
 constexpr uint64_t kFewCells = 8192;    // a longer list grows by a quarter, not by half
 constexpr uint64_t kNeverShrink = 128;  // cells
@@ -35,20 +34,27 @@ constexpr uint64_t round_up(uint64_t value, uint64_t step) {
   return (value + step - 1) / step * step;
 }
 
+constexpr uint64_t kMostCells = capacity_in(heap::kMaxBlock);
+
 // The room that a block for so many cells has anyway.
 uint64_t rounded(uint64_t capacity) {
+  if (capacity > kMostCells)
+    throw Error(ErrorKind::value,
+                "a list cannot have more than " + std::to_string(kMostCells) + " elements");
   const uint64_t bytes = bytes_for(capacity);
   for (const uint64_t unit : heap::kBlobUnits)
     if (bytes <= unit) return capacity_in(unit);
   const uint64_t block = bytes + heap::kBlockHeader;
   const uint64_t chunk = heap::pmdk::kChunkSize;
-  return capacity_in(round_up(block, block > chunk ? chunk : kMiddleStep) - heap::kBlockHeader);
+  const uint64_t whole = round_up(block, block > chunk ? chunk : kMiddleStep);
+  return std::min(capacity_in(whole - heap::kBlockHeader), kMostCells);
 }
 
 // With room to append to, so that appending copies each cell a constant number of times.
 uint64_t grown(uint64_t size) {
   const uint64_t spare = size < kFewCells ? size / 2 : size / 4;
-  return rounded(std::max(size + spare, kSmallest));
+  const uint64_t most = std::max(size, kMostCells);
+  return rounded(std::clamp(size + spare, kSmallest, most));
 }
 
 bool wasteful(uint64_t capacity, uint64_t size) {
@@ -57,7 +63,7 @@ bool wasteful(uint64_t capacity, uint64_t size) {
 
 Body* body_at(const Pool& pool, Offset list, Offset body) {
   const uint64_t capacity = pool.at<Body>(body)->capacity;
-  if (capacity > kMaxCapacity)
+  if (capacity > kMostCells)
     throw_corrupt("the body of the list at offset " + std::to_string(list) + " has no end");
   return pool.at<Body>(body, bytes_for(capacity));
 }
@@ -121,16 +127,6 @@ bool shrink(Operation& op, const Contents& list, uint64_t begin, uint64_t end) {
 
 bool all_blank(std::span<const uint64_t> cells) {
   return std::all_of(cells.begin(), cells.end(), [](uint64_t cell) { return cell == 0; });
-}
-
-// Stores to the spare room beyond the size. Within a transaction, what is not blank there may have
-// been in the list when it began, and must come back if it is aborted.
-void fill_spare(Operation& op, const Contents& list, std::span<const uint64_t> cells) {
-  const auto room = list.part(list.size, list.size + cells.size());
-  uint64_t* const place = list.cells + list.size;
-  if (op.pool().in_transaction() && !all_blank(room)) op.change(place, cells.size_bytes());
-  pmem::copy(place, cells.data(), cells.size_bytes());
-  op.written(place, cells.size_bytes());
 }
 
 // Moves what is behind the range and fills the gap; everything that is stored to is logged.
@@ -266,6 +262,24 @@ void splice(Operation& op, Offset list, uint64_t begin, uint64_t end,
   const std::vector<uint64_t> cells = make_cells(op, values);
   for (const uint64_t cell : old.part(begin, end)) release(op, Cell(cell));
   replace_range(op, old, begin, end, cells);
+}
+
+// Within a transaction, what is not blank there may have been in the list when it began, and must
+// come back if it is aborted.
+void fill_spare(Operation& op, const Contents& list, std::span<const uint64_t> cells) {
+  const auto room = list.part(list.size, list.size + cells.size());
+  uint64_t* const place = list.cells + list.size;
+  if (op.pool().in_transaction() && !all_blank(room)) op.change(place, cells.size_bytes());
+  pmem::copy(place, cells.data(), cells.size_bytes());
+  op.written(place, cells.size_bytes());
+}
+
+Contents with_room(Operation& op, const Contents& list, uint64_t size) {
+  if (size <= list.capacity) return list;
+  const Offset body = make_body(op, grown(size), {list.part(0, list.size)});
+  op.set(&list.header->body, body);
+  if (list.body != 0) op.free(list.body);
+  return contents_of(op.pool(), op.pool().offset_of(list.header), list.header, list.size, body);
 }
 
 void replace_range(Operation& op, const Contents& list, uint64_t begin, uint64_t end,

@@ -36,6 +36,10 @@ Contents contents(Operation& op, Offset list);
 // released, or have another owner now.
 void replace_range(Operation& op, const Contents& list, uint64_t begin, uint64_t end,
                    std::span<const uint64_t> cells);
+// The list with a body that has room for so many cells.
+Contents with_room(Operation& op, const Contents& list, uint64_t size);
+// Stores to the spare room beyond list.size, which the caller raises.
+void fill_spare(Operation& op, const Contents& list, std::span<const uint64_t> cells);
 // Gives all cells below list.size new contents, in place.
 void rewrite(Operation& op, const Contents& list, std::span<const uint64_t> cells);
 // Writes the header of a list that nobody can see yet.

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "heap/alloc_classes.h"
 #include "object/list.h"
 #include "object/list_body.h"
 #include "object/store.h"
@@ -12,6 +13,7 @@ namespace nvm::object::list {
 namespace {
 
 constexpr uint64_t kFewWords = 4;  // as many cells are set one by one
+constexpr uint64_t kChunk = 8192;  // cells that are copied at once
 constexpr uint64_t kFewOwned = 8;  // as many blobs and references are released at once
 
 // Elements begin, begin + step, ... of a list, in ascending order.
@@ -141,14 +143,20 @@ void repeat(Operation& op, Offset list, uint64_t times) {
   if (times == 0) return clear(op, list);
   const Contents old = contents(op, list);
   if (old.size == 0 || times == 1) return;
-  if (times > op.pool().file().limit() / sizeof(uint64_t) / old.size)
-    throw Error(ErrorKind::value, "the repeated list would be larger than the pool can be");
+  if (times > heap::kMaxBlock / sizeof(uint64_t) / old.size)
+    throw Error(ErrorKind::value, "the repeated list would have too many elements");
+  Contents grown = with_room(op, old, old.size * times);
+  op.set(&old.header->size, old.size * times);
   std::vector<uint64_t> cells;
-  cells.reserve(old.size * (times - 1));
-  for (uint64_t k = 1; k < times; ++k)
-    for (const uint64_t cell : old.part(0, old.size))
-      cells.push_back(copy_cell(op, Cell(cell)).bits());
-  replace_range(op, old, old.size, old.size, cells);
+  for (uint64_t left = old.size * (times - 1), next = 0; left != 0; left -= cells.size()) {
+    cells.resize(std::min(left, kChunk));
+    for (uint64_t& cell : cells) {
+      cell = copy_cell(op, Cell(old.cells[next])).bits();
+      next = next + 1 == old.size ? 0 : next + 1;
+    }
+    fill_spare(op, grown, cells);
+    grown.size += cells.size();
+  }
 }
 
 void clear(Operation& op, Offset list) {
