@@ -113,8 +113,8 @@ struct Level {
 // closed or not.
 struct PoolObject {
   PyObject_HEAD std::shared_ptr<heap::Pool> pool;
-  PyObject* filename;   // as it was given, decoded
-  PyObject* classes;    // dict: class id -> type; filled as classes are met
+  PyObject* filename;      // as it was given, decoded
+  PyObject* classes;       // dict: class id -> type; filled as classes are met
   uint64_t classes_epoch;  // the pool's undo_epoch() that `classes` is of
   PyObject* weakrefs;
   heap::Handle* root_dict;  // pinned while the pool is open
@@ -232,8 +232,8 @@ class Encoded {
   std::unique_ptr<Parts> parts_;  // null for a value without parts
 };
 
-// Throws a TypeError unless this object, which is hashable, compares as the pool can (dict_key.cpp):
-// instances of the user's classes do so by identity only.
+// Throws a TypeError unless this object, which is hashable, compares as the pool can
+// (dict_key.cpp): instances of the user's classes do so by identity only.
 void check_key(PyObject* key);
 
 // A value on its way out (decode.cpp): fetch() under the latch, build() after it.

@@ -233,8 +233,8 @@ PyObject* state_of(Proxy* self) {
   if (self->handle == nullptr) return PyUnicode_FromString(", not made yet");
   if (self->handle->offset() == 0)
     return PyUnicode_FromString(", born in a transaction that has been undone");
-  return PyUnicode_FromFormat(" at offset %zu of '%U'",
-                              static_cast<size_t>(self->handle->offset()), self->pool->filename);
+  return PyUnicode_FromFormat(" at offset %zu of '%U'", static_cast<size_t>(self->handle->offset()),
+                              self->pool->filename);
 }
 
 PyObject* repr(PyObject* self) {

@@ -26,8 +26,8 @@ class Owning {
 };
 
 Ref text_of(const std::string& text) {
-  return checked(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()),
-                                      "surrogateescape"));
+  return checked(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
 }
 
 // ---- Progress
@@ -157,7 +157,8 @@ const std::vector<PyMethodDef> report_methods = {
      "Everything that can be reached is looked at: values, reference counts, indexes, and whether\n"
      "each allocated block belongs to something. Other threads can read meanwhile, not write.\n\n"
      "Args:\n"
-     "    progress: A function that is called with the blocks done and in all, or True for a bar.\n\n"
+     "    progress: A function that is called with the blocks done and in all, or True for a "
+     "bar.\n\n"
      "Returns:\n"
      "    list[Finding]: What was found, each a (kind, offset, what) tuple; empty: it is sound.\n\n"
      "Raises:\n"

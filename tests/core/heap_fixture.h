@@ -46,7 +46,8 @@ class HeapTest : public ::testing::Test {
   }
 
   std::string path(const std::string& name = "pool") const { return folder_ + "/" + name; }
-  static std::shared_ptr<Pool> open_at(const std::string& path, uint64_t limit = uint64_t{64} << 20) {
+  static std::shared_ptr<Pool> open_at(const std::string& path,
+                                       uint64_t limit = uint64_t{64} << 20) {
     OpenOptions options;
     options.path = path;
     options.limit = limit;

@@ -23,15 +23,15 @@ Value key(int i) { return text("key number " + std::to_string(i)); }
 
 std::vector<Step> all_changes() {
   return {
-      put(key(100), integer(1)),      // an inline key and value
-      put(key(101), text(kLong)),     // an owned value
-      put(text(kLong), integer(2)),   // an owned key
-      put(text(kOther), text(kLong)), // both
-      put(integer(5), integer(3)),    // a key that is a cell
-      put(key(100), integer(4)),      // overwrite: plain by plain,
-      put(key(100), text(kOther)),    // plain by owned,
-      put(key(100), text(kLong)),     // owned by owned,
-      put(key(100), integer(5)),      // owned by plain
+      put(key(100), integer(1)),       // an inline key and value
+      put(key(101), text(kLong)),      // an owned value
+      put(text(kLong), integer(2)),    // an owned key
+      put(text(kOther), text(kLong)),  // both
+      put(integer(5), integer(3)),     // a key that is a cell
+      put(key(100), integer(4)),       // overwrite: plain by plain,
+      put(key(100), text(kOther)),     // plain by owned,
+      put(key(100), text(kLong)),      // owned by owned,
+      put(key(100), integer(5)),       // owned by plain
       erase(key(100)),
       put(key(102), integer(6)),
       erase(key(101)),
@@ -94,12 +94,13 @@ TEST(DictCrash, SlotAndUsedUnderDifferentFences) {
 }
 
 TEST(DictCrash, CutTwice) {
-  expect_whole_twice({"a transaction cut in its abort",
-                      {dict_of(20)},
-                      {aborted({put(key(100), integer(1)), put(key(101), text(kLong))}),
-                       put(key(102), integer(3)), erase(key(3))}},
-                     {put(key(101), integer(4)), put(key(100), text(kOther)), erase(key(100)),
-                      aborted({erase(key(5)), put(key(104), integer(1))}), put(key(105), integer(5))});
+  expect_whole_twice(
+      {"a transaction cut in its abort",
+       {dict_of(20)},
+       {aborted({put(key(100), integer(1)), put(key(101), text(kLong))}), put(key(102), integer(3)),
+        erase(key(3))}},
+      {put(key(101), integer(4)), put(key(100), text(kOther)), erase(key(100)),
+       aborted({erase(key(5)), put(key(104), integer(1))}), put(key(105), integer(5))});
 }
 
 TEST(DictCrash, StaleSlotsOfAnAbortedInsertAreNotFound) {
@@ -128,11 +129,11 @@ TEST(DictCrash, ARebuildInsideAnAbortedTransaction) {
 }
 
 TEST(DictCrash, DeletingTheLastAndInsertingAgain) {
-  expect_whole({"insert, delete it, insert",
-                {dict_of(20)},
-                {put(key(100), integer(1)), erase(key(100)), put(key(101), integer(2)),
-                 erase(key(101)), erase(key(19)), put(key(102), text(kLong)), erase(key(102)),
-                 put(key(103), integer(3))}});
+  expect_whole(
+      {"insert, delete it, insert",
+       {dict_of(20)},
+       {put(key(100), integer(1)), erase(key(100)), put(key(101), integer(2)), erase(key(101)),
+        erase(key(19)), put(key(102), text(kLong)), erase(key(102)), put(key(103), integer(3))}});
 }
 
 TEST(DictCrash, KeysThatAreObjects) {

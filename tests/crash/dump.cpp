@@ -41,8 +41,8 @@ class Dumper {
  private:
   void blob(Offset offset) {
     const object::blob::View view = object::blob::view(pool_, offset);
-    text_ += "blob" + std::to_string(static_cast<int>(view.type)) + (view.negative ? "-" : "") + "'" +
-             std::string(view.data, view.bytes) + "'";
+    text_ += "blob" + std::to_string(static_cast<int>(view.type)) + (view.negative ? "-" : "") +
+             "'" + std::string(view.data, view.bytes) + "'";
   }
 
   void object(Offset offset) {

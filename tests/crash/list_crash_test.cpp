@@ -7,9 +7,7 @@ namespace nvm::crash {
 namespace {
 
 Step three_items() {
-  return assign_root([](Values& v) {
-    return v.list({integer(1), text(kLong), integer(3)});
-  });
+  return assign_root([](Values& v) { return v.list({integer(1), text(kLong), integer(3)}); });
 }
 
 std::vector<Step> all_changes() {
@@ -83,21 +81,21 @@ TEST(ListCrash, ATornRangeIsNotCompletedByTheNextRecord) {
 }
 
 TEST(ListCrash, CutTwice) {
-  expect_whole_twice({"three appends, insert in the middle",
-                      {three_items()},
-                      {append(integer(4)), append(integer(5)), append(integer(6)),
-                       insert_at(1, integer(7)), insert_at(0, text(kLong))}},
-                     {pop(), insert_at(1, integer(8)), append(integer(9)),
-                      transaction({insert_at(0, integer(1)), append(text(kOther))}),
-                      set_at(0, integer(3))});
+  expect_whole_twice(
+      {"three appends, insert in the middle",
+       {three_items()},
+       {append(integer(4)), append(integer(5)), append(integer(6)), insert_at(1, integer(7)),
+        insert_at(0, text(kLong))}},
+      {pop(), insert_at(1, integer(8)), append(integer(9)),
+       transaction({insert_at(0, integer(1)), append(text(kOther))}), set_at(0, integer(3))});
 }
 
 TEST(ListCrash, TransactionsCutTwice) {
-  const Step three = transaction({set_at(0, integer(1)), set_at(1, integer(2)),
-                                  set_at(2, integer(3))});
-  expect_whole_twice({"a transaction of three changes", {three_items()}, {three, append(integer(4))}},
-                     {set_at(2, integer(9)),
-                      transaction({set_at(0, integer(5)), set_at(1, text(kLong))})});
+  const Step three =
+      transaction({set_at(0, integer(1)), set_at(1, integer(2)), set_at(2, integer(3))});
+  expect_whole_twice(
+      {"a transaction of three changes", {three_items()}, {three, append(integer(4))}},
+      {set_at(2, integer(9)), transaction({set_at(0, integer(5)), set_at(1, text(kLong))})});
 }
 
 // ---- References
@@ -136,8 +134,7 @@ TEST(ListCrash, ManyBlobsInOneChange) {
   options.effort.samples /= 8;
   expect_whole({"sixty blobs",
                 {assign_root([](Values& v) { return v.list({}); })},
-                {assign_root(many),
-                 on_root([](Operation& op, Offset list) {
+                {assign_root(many), on_root([](Operation& op, Offset list) {
                    object::list::splice(op, list, 2, 58, {});
                  }),
                  assign_root(many), assign_root([](Values& v) { return v.list({}); })}},

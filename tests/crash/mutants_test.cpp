@@ -32,9 +32,8 @@ Step instance() {
   };
 }
 Step attribute(const std::string& name, Value value) {
-  return on_root([=](Operation& op, Offset record) {
-    object::record::set(op, record, name, value);
-  });
+  return on_root(
+      [=](Operation& op, Offset record) { object::record::set(op, record, name, value); });
 }
 
 // Short runs that pass, between them, every flush and fence of ours.
@@ -49,8 +48,10 @@ std::vector<Scenario> scenarios() {
     set_at(0, integer(5))(pool);
   };
   return {
-      {"list", {small_list()}, {append(integer(4)), pop(), append(integer(5)), set_at(0, text(kLong)),
-                                insert_at(1, integer(6)), append(text(kOther)), append(integer(7))}},
+      {"list",
+       {small_list()},
+       {append(integer(4)), pop(), append(integer(5)), set_at(0, text(kLong)),
+        insert_at(1, integer(6)), append(text(kOther)), append(integer(7))}},
       {"list, bulk",
        {small_list()},
        {on_root([](Operation& op, Offset list) { object::list::repeat(op, list, 4); }),
@@ -84,9 +85,12 @@ std::vector<Scenario> scenarios() {
        {transaction({insert_at(1, integer(8)), append(integer(9)), set_at(0, integer(4))}),
         aborted({insert_at(0, integer(8)), set_at(2, integer(9))}), append(integer(1)),
         transaction({set_at(0, integer(2)), set_at(1, integer(3))})}},
-      {"large transaction", {small_list()}, {transaction(batch), aborted(batch), append(integer(1))}},
+      {"large transaction",
+       {small_list()},
+       {transaction(batch), aborted(batch), append(integer(1))}},
       [&] {
-        Scenario recovery{"recovery", {small_list()}, {append(integer(1)), insert_at(0, integer(2))}};
+        Scenario recovery{
+            "recovery", {small_list()}, {append(integer(1)), insert_at(0, integer(2))}};
         recovery.interrupted = leave_open;
         return recovery;
       }(),

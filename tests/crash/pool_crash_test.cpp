@@ -86,8 +86,8 @@ TEST(PoolCrash, GenerationsWrap) {
 }
 
 TEST(PoolCrash, AnOverwriteAfterATornTransactionStays) {
-  const Step three = transaction({set_at(0, integer(1)), set_at(1, integer(2)),
-                                  set_at(2, integer(3))});
+  const Step three =
+      transaction({set_at(0, integer(1)), set_at(1, integer(2)), set_at(2, integer(3))});
   const Step two = transaction({set_at(0, integer(4)), set_at(1, integer(5))});
   expect_whole({"a transaction of three, an overwrite, one of two",
                 {list_of(3)},

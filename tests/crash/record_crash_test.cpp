@@ -16,9 +16,8 @@ Step make_instance(const std::string& name) {
   };
 }
 Step attribute(const std::string& name, Value value) {
-  return on_root([=](Operation& op, Offset record) {
-    object::record::set(op, record, name, value);
-  });
+  return on_root(
+      [=](Operation& op, Offset record) { object::record::set(op, record, name, value); });
 }
 Step remove(const std::string& name) {
   return on_root([=](Operation& op, Offset record) { object::record::erase(op, record, name); });
@@ -26,12 +25,15 @@ Step remove(const std::string& name) {
 
 std::vector<Step> all_changes() {
   return {
-      attribute("a", integer(1)),      attribute("b", text(kLong)),  attribute("c", integer(3)),
-      attribute("a", integer(4)),      attribute("a", text(kOther)), attribute("a", text(kLong)),
-      attribute("a", integer(5)),      remove("c"),                  attribute("c", integer(6)),
-      remove("b"),                     attribute("d", integer(7)),   attribute("e", integer(8)),
-      attribute("f", text(kLong)),     attribute("g", integer(10)),  attribute("h", integer(11)),
-      attribute("i", integer(12)),     attribute("j", integer(13)),  attribute("k", text(kOther)),
+      attribute("a", integer(1)),   attribute("b", text(kLong)),
+      attribute("c", integer(3)),   attribute("a", integer(4)),
+      attribute("a", text(kOther)), attribute("a", text(kLong)),
+      attribute("a", integer(5)),   remove("c"),
+      attribute("c", integer(6)),   remove("b"),
+      attribute("d", integer(7)),   attribute("e", integer(8)),
+      attribute("f", text(kLong)),  attribute("g", integer(10)),
+      attribute("h", integer(11)),  attribute("i", integer(12)),
+      attribute("j", integer(13)),  attribute("k", text(kOther)),
   };
 }
 

@@ -151,9 +151,7 @@ std::shared_ptr<heap::Pool> open_pool(const std::string& path, uint64_t size) {
   return heap::Pool::open(options, object::initialize, object::destroy);
 }
 
-Verdict run(const Scenario& scenario, const Options& options) {
-  return Run(scenario, options)();
-}
+Verdict run(const Scenario& scenario, const Options& options) { return Run(scenario, options)(); }
 
 void expect_whole_twice(const Scenario& first, const std::vector<Step>& then, size_t media) {
   const Folder folder;

@@ -39,7 +39,7 @@ struct Verdict {
 struct Options {
   const SiteSeen* leave_out = nullptr;  // a flush or fence of ours
   bool stop_at_failure = false;
-  bool cut_opening = false;  // cut while the pool is opened too
+  bool cut_opening = false;                                // cut while the pool is opened too
   std::function<void(const std::string& path)> keep = {};  // sees each medium before it is opened
   Effort effort = Effort::from_environment();
 };

@@ -85,12 +85,10 @@ inline Step append(Value value) {
   return on_root([value](Operation& op, Offset list) { object::list::append(op, list, value); });
 }
 inline Step set_at(uint64_t index, Value value) {
-  return on_root(
-      [=](Operation& op, Offset list) { object::list::set(op, list, index, value); });
+  return on_root([=](Operation& op, Offset list) { object::list::set(op, list, index, value); });
 }
 inline Step insert_at(uint64_t index, Value value) {
-  return on_root(
-      [=](Operation& op, Offset list) { object::list::insert(op, list, index, value); });
+  return on_root([=](Operation& op, Offset list) { object::list::insert(op, list, index, value); });
 }
 inline Step pop() {
   return on_root([](Operation& op, Offset list) { object::list::pop(op, list); });

@@ -6,13 +6,16 @@ import os
 import random
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import nvm
 
-WORKER = '''
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORKER = """
 import itertools, os, sys, warnings
 warnings.simplefilter("ignore")
 import nvm
@@ -38,7 +41,7 @@ for number in itertools.count(start):
         pool["done"] = number + 1
     items[0] = number          # an operation of its own
     os.write(1, b".")
-'''
+"""
 
 
 def expected_index(done: int) -> dict[str, list[object]]:

@@ -15,8 +15,8 @@ struct TypeStats {
 };
 
 struct Stats {
-  uint64_t size = 0;            // of the file, bytes
-  uint64_t limit = 0;           // what it may grow to
+  uint64_t size = 0;             // of the file, bytes
+  uint64_t limit = 0;            // what it may grow to
   uint64_t allocated_bytes = 0;  // in allocated blocks
   uint64_t free_bytes = 0;       // in free chunks and free units
   uint64_t largest_free = 0;     // the largest block that fits without growing

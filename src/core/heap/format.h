@@ -45,10 +45,10 @@ inline constexpr uint64_t counted_word(uint64_t count, uint64_t class_id) {
 
 // The undo log's control block, one cache line of the root object.
 struct TxControl {
-  uint64_t state;           // generation << 2 | Phase: the commit point
-  uint64_t cursor;          // frees of a committed transaction that are done
-  Offset first_segment;     // of entries; never 0 in a created pool
-  Offset first_payload;     // of ranges' contents; 0: none yet
+  uint64_t state;        // generation << 2 | Phase: the commit point
+  uint64_t cursor;       // frees of a committed transaction that are done
+  Offset first_segment;  // of entries; never 0 in a created pool
+  Offset first_payload;  // of ranges' contents; 0: none yet
   uint64_t reserved[4];
 };
 enum class Phase : uint64_t { idle = 0, committed = 1 };
@@ -71,16 +71,16 @@ struct ClassTable {
   ClassEntry entries[];  // entry i is class id i + 1
 };
 
-// The names of a record's attributes, in order: one more than the parent's. A record without any has
-// no shape.
+// The names of a record's attributes, in order: one more than the parent's. A record without any
+// has no shape.
 struct Shape {
   uint64_t class_id;
-  uint64_t count;   // attributes, this one included
-  Offset parent;    // the shape without the last attribute; 0 if there is no other
-  Offset name;      // a str blob: the last attribute's name
-  Offset next;      // the shape of the same class that was made before this one
-  uint64_t flags;   // kShapeDict: instances keep their attributes in the dict of slot 0, and the
-                    // shape has count 1, no parent and no name
+  uint64_t count;  // attributes, this one included
+  Offset parent;   // the shape without the last attribute; 0 if there is no other
+  Offset name;     // a str blob: the last attribute's name
+  Offset next;     // the shape of the same class that was made before this one
+  uint64_t flags;  // kShapeDict: instances keep their attributes in the dict of slot 0, and the
+                   // shape has count 1, no parent and no name
 };
 inline constexpr uint64_t kShapeDict = 1;
 
@@ -89,18 +89,18 @@ struct RootObject {
   uint64_t magic;
   uint32_t major;
   uint32_t minor;
-  uint64_t compatible;        // feature masks: unknown bits here are harmless,
-  uint64_t ro_compatible;     // here forbid writing,
-  uint64_t incompatible;      // here forbid opening
+  uint64_t compatible;     // feature masks: unknown bits here are harmless,
+  uint64_t ro_compatible;  // here forbid writing,
+  uint64_t incompatible;   // here forbid opening
   uint64_t hash_key;
-  uint64_t session;           // number of openings for writing; see object/list.h, dict.h
+  uint64_t session;  // number of openings for writing; see object/list.h, dict.h
   uint64_t reserved0;
   // line 1
-  uint64_t root;              // the cell of pool.root
-  uint64_t root_dict;         // the cell of the pool's own dict (a reference, never blank)
+  uint64_t root;       // the cell of pool.root
+  uint64_t root_dict;  // the cell of the pool's own dict (a reference, never blank)
   Offset class_table;
   uint64_t class_count;
-  Offset limbo;               // first LimboSegment
+  Offset limbo;  // first LimboSegment
   uint64_t reserved1[3];
   // line 2
   TxControl tx;

@@ -37,11 +37,11 @@ std::string library_version() {
 }
 
 std::vector<Library> libraries() {
-  return {{"libpmem", version(pmem_check_version, PMEM_MAJOR_VERSION, PMEM_MINOR_VERSION),
-           loaded_from(pmem_check_version)},
-          {"libpmemobj",
-           version(pmemobj_check_version, PMEMOBJ_MAJOR_VERSION, PMEMOBJ_MINOR_VERSION),
-           loaded_from(pmemobj_check_version)}};
+  return {
+      {"libpmem", version(pmem_check_version, PMEM_MAJOR_VERSION, PMEM_MINOR_VERSION),
+       loaded_from(pmem_check_version)},
+      {"libpmemobj", version(pmemobj_check_version, PMEMOBJ_MAJOR_VERSION, PMEMOBJ_MINOR_VERSION),
+       loaded_from(pmemobj_check_version)}};
 }
 
 }  // namespace nvm::heap

@@ -16,8 +16,8 @@ void Limbo::rescan() {
     const auto* segment = pool_.at<LimboSegment>(at);
     if (segment->capacity != kSegmentSlots || ++seen > most)
       throw_corrupt("limbo list: a damaged segment at offset " + std::to_string(at));
-    const auto* slots = pool_.at<LimboSegment>(
-        at, sizeof(LimboSegment) + kSegmentSlots * sizeof(Offset))->slots;
+    const auto* slots =
+        pool_.at<LimboSegment>(at, sizeof(LimboSegment) + kSegmentSlots * sizeof(Offset))->slots;
     for (uint64_t i = 0; i < kSegmentSlots; ++i) {
       const Offset slot = pool_.offset_of(slots + i);
       if (slots[i] == 0) {

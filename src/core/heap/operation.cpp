@@ -8,8 +8,8 @@ namespace nvm::heap {
 
 namespace {
 
-constexpr size_t kMostPublishedWords = 6;  // beyond that the undo log is cheaper
-constexpr size_t kManyWords = 16;          // beyond that words are found by hash
+constexpr size_t kMostPublishedWords = 6;   // beyond that the undo log is cheaper
+constexpr size_t kManyWords = 16;           // beyond that words are found by hash
 constexpr size_t kEarly = kMaxActions - 1;  // reservations that are published in one go
 
 }  // namespace

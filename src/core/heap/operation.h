@@ -115,12 +115,12 @@ class Operation {
 
   Pool& pool_;
   const bool in_transaction_;
-  bool logging_ = false;     // the undo log is open: for the transaction, or for this operation
-  bool unfenced_ = false;    // something written() is not fenced
+  bool logging_ = false;   // the undo log is open: for the transaction, or for this operation
+  bool unfenced_ = false;  // something written() is not fenced
   bool one_fence_ = false;
   bool done_ = false;
-  size_t fence_after_ = 0;   // words before the fence that then_fence() asked for; 0: none
-  uint64_t mark_ = 0;        // of the undo log, in a transaction
+  size_t fence_after_ = 0;  // words before the fence that then_fence() asked for; 0: none
+  uint64_t mark_ = 0;       // of the undo log, in a transaction
 
   std::vector<Action> allocations_;
   std::vector<Offset> blocks_;   // those of allocations_

@@ -111,8 +111,8 @@ class Pool {
   // Undoes everything back to the outermost begin. The nesting remains: each level still ends by
   // commit() or end_failed(), and no operation is possible before the outermost has.
   void abort();
-  void end_failed();  // ends the innermost one after abort(); never throws
-  bool in_transaction() const noexcept;       // of the calling thread
+  void end_failed();                     // ends the innermost one after abort(); never throws
+  bool in_transaction() const noexcept;  // of the calling thread
   uint64_t transaction_depth() const noexcept { return depth_; }
   bool transaction_failed() const noexcept { return failed_; }
 

@@ -156,8 +156,8 @@ class UndoLog {
   uint64_t capacity_ = 0;  // slots in all segments
   std::vector<Segment> segments_;
   std::vector<Payload> payloads_;
-  size_t payload_ = 0;        // the block in use
-  uint64_t payload_used_ = 0;  // bytes of it
+  size_t payload_ = 0;                      // the block in use
+  uint64_t payload_used_ = 0;               // bytes of it
   std::array<Offset, 512> logged_words_{};  // of this generation, by hash: need no second entry
 };
 

@@ -97,8 +97,8 @@ void UndoLog::free_batches(uint64_t from, const std::vector<Offset>* only) {
   for (uint64_t i = from; i < count_;) {
     const uint64_t slots = entry_slots(i);
     const bool batch = slot(i)->tag >> kNumberBits == kBatch && slots > 1;
-    if (batch && (only == nullptr || std::find(only->begin(), only->end(), slot(i + 1)->value) !=
-                                         only->end()))
+    if (batch && (only == nullptr ||
+                  std::find(only->begin(), only->end(), slot(i + 1)->value) != only->end()))
       free_batch(i);
     i += slots;
   }

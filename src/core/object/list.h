@@ -74,8 +74,8 @@ void set(Operation& op, Offset list, uint64_t index, const Value& value);
 void insert(Operation& op, Offset list, uint64_t index, const Value& value);
 // Removes the last cell; what it owns is freed with the commit (read it before).
 void pop(Operation& op, Offset list);
-// Replaces [begin, end) by `values` (their number may differ); del and slice assignment with step 1,
-// extend, insert of several.
+// Replaces [begin, end) by `values` (their number may differ); del and slice assignment with step
+// 1, extend, insert of several.
 void splice(Operation& op, Offset list, uint64_t begin, uint64_t end,
             std::span<const Value> values);
 // Extended slices: element begin + k * step for k in [0, count).

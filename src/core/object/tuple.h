@@ -1,8 +1,8 @@
 // Immutable sequences and sets of cells: what an assigned tuple or frozenset is stored as.
 //
 // On the medium: { Counted; u64 length; Cell cells[length]; }, written once before anyone refers
-// to it. A frozenset's elements lie in an order of their own (by hash, see tuple.cpp), so that equal
-// sets of elements lie alike.
+// to it. A frozenset's elements lie in an order of their own (by hash, see tuple.cpp), so that
+// equal sets of elements lie alike.
 //
 // Why a cut is harmless: it is filled and flushed while nothing refers to it (F2).
 #pragma once
