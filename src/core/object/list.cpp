@@ -34,7 +34,7 @@ constexpr uint64_t round_up(uint64_t value, uint64_t step) {
   return (value + step - 1) / step * step;
 }
 
-constexpr uint64_t kMostCells = capacity_in(heap::kMaxBlock);
+constexpr uint64_t kMostCells = capacity_in(heap::kMaxBlock - heap::kBlockHeader);
 
 // The room that a block for so many cells has anyway.
 uint64_t rounded(uint64_t capacity) {
