@@ -183,6 +183,18 @@ TEST_F(Transaction, ABlockMadeAndFreedInsideNeverComesToBe) {
   EXPECT_EQ(blocks(*pool_), before);
 }
 
+TEST_F(Transaction, ADamagedOffsetIsNotFreed) {
+  const Offset block = allocate(256);
+  const uint64_t before = blocks(*pool_);
+  for (const uint64_t damaged :
+       {uint64_t{8}, block - 8, block + 8, block + 16, block + 112, block + (1 << 20),
+        block - (1 << 20), block + (uint64_t{1} << 40), ~uint64_t{0}})
+    EXPECT_THROW(free(damaged), Error) << damaged;
+  EXPECT_EQ(blocks(*pool_), before);
+  free(block);
+  EXPECT_THROW(free(block), Error);
+}
+
 TEST_F(Transaction, NestedOnesJoinTheOuterOne) {
   pool_->begin();
   set_word(2);

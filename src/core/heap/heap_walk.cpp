@@ -77,9 +77,13 @@ uint32_t HeapView::chunks_of(uint32_t zone) const {
   return header.chunks;
 }
 
-Chunk HeapView::chunk_at(uint32_t zone, uint32_t index) const {
+const pmdk::ChunkHeader& HeapView::header_at(uint32_t zone, uint32_t index) const noexcept {
   const Offset headers = pmdk::kFirstZone + zone * pmdk::kZoneSize + sizeof(pmdk::ZoneHeader);
-  const auto header = at<pmdk::ChunkHeader>(headers + index * sizeof(pmdk::ChunkHeader));
+  return at<pmdk::ChunkHeader>(headers + index * sizeof(pmdk::ChunkHeader));
+}
+
+Chunk HeapView::chunk_at(uint32_t zone, uint32_t index) const {
+  const pmdk::ChunkHeader& header = header_at(zone, index);
   if (header.type != ChunkType::free && header.type != ChunkType::used &&
       header.type != ChunkType::run) {
     bad_chunk(zone, index,

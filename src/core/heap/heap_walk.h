@@ -66,6 +66,8 @@ class HeapView {
   uint32_t chunks_of(uint32_t zone) const;
   // Chunks that the file has room for.
   uint32_t room_of(uint32_t zone) const noexcept;
+  // A chunk's header as it lies there. REQUIRES: index < chunks_of(zone).
+  const pmdk::ChunkHeader& header_at(uint32_t zone, uint32_t index) const noexcept;
   // The link at a place of the chain. Throws Error(corrupt) if there can be none.
   Chunk chunk_at(uint32_t zone, uint32_t index) const;
   // Throws Error(corrupt) unless the chunks that a run covers point back to it.
@@ -180,6 +182,9 @@ BlockHeader header_of(const Chunk& chunk) noexcept;
 
 // The allocated block that starts at `offset`, which may be any number at all.
 std::optional<Block> block_at(const char* base, uint64_t size, Offset offset) noexcept;
+// The same in constant time, whatever the heap's size, by the headers near the offset alone. What a
+// larger block has overwritten can deceive it, if the offset is a damaged one that leads there.
+std::optional<Block> quick_block_at(const char* base, uint64_t size, Offset offset) noexcept;
 // True if a block could start at `offset`, allocated or not.
 bool is_block_place(const char* base, uint64_t size, Offset offset) noexcept;
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <unordered_set>
 
+#include "heap/heap_walk.h"
+
 namespace nvm::heap {
 
 namespace {
@@ -54,7 +56,19 @@ Offset Operation::allocate_object(Type type, uint64_t bytes, uint64_t class_id) 
   return object;
 }
 
+// A damaged offset must not reach libpmemobj, which would follow it anywhere.
+void Operation::check_block(Offset block) const {
+  const PoolFile& file = *pool_.file_;
+  if (quick_block_at(file.base(), file.size(), block)) return;
+  const auto reserved_in = [block](const std::vector<Offset>& blocks) {
+    return std::find(blocks.begin(), blocks.end(), block) != blocks.end();
+  };
+  if (!reserved_in(blocks_) && !reserved_in(pool_.blocks_))
+    throw_corrupt("damaged: there is no block to free at offset " + std::to_string(block));
+}
+
 void Operation::free(Offset block) {
+  check_block(block);
   frees_.push_back(block);
   if (const Offset slot = pool_.limbo_.slot_of(block); slot != 0) {
     set(pool_.at<uint64_t>(slot), 0);

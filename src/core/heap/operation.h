@@ -44,6 +44,7 @@ class Operation {
   // A counted object with count zero: its Counted word is written already. It goes to limbo at the
   // commit unless something refers to it by then.
   Offset allocate_object(Type type, uint64_t bytes, uint64_t class_id = 0);
+  // Throws Error(corrupt) if no block starts there.
   void free(Offset block);
 
   template <class T>
@@ -94,6 +95,7 @@ class Operation {
   };
 
   Offset reserve(uint64_t bytes, BlockKind kind);
+  void check_block(Offset block) const;
   void count(Offset object, int64_t delta);
   void settle_count(Offset object, int64_t delta);
   void settle_counts();
