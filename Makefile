@@ -24,7 +24,7 @@ demo:  ## index a folder, be killed, go on, answer (FOLDER=... for another folde
 test:  ## all that CI checks
 	@$(run_tests) lint core asan crash python pypy tidy
 
-test-all:  ## that, all crash states, slow tests, the thread sanitizer, every Python found
+test-all:  ## that, far more crash states, slow tests, the thread sanitizer, every Python found
 	@$(run_tests) lint core asan tsan crash-full python-slow pypy python-others tidy
 
 test-core:  ## GoogleTest on the core (ARGS=--gtest_filter=...)

@@ -18,6 +18,22 @@ gtest() {
   .venv/bin/python scripts/check_link_order.py "build/$1/$2"
   "build/$1/$2" --gtest_brief=1 ${extra[@]+"${extra[@]}"}
 }
+# halves PRESET EXECUTABLE: the same in two processes at once; each says how it ended.
+halves() {
+  scripts/build.sh core "$1" "$2"
+  .venv/bin/python scripts/check_link_order.py "build/$1/$2"
+  local shard pids=() code=0
+  for shard in 0 1; do
+    GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$shard \
+      "build/$1/$2" --gtest_brief=1 ${extra[@]+"${extra[@]}"} >"build/logs/$2.$shard.log" 2>&1 &
+    pids+=($!)
+  done
+  for shard in 0 1; do
+    wait "${pids[$shard]}" || code=$?
+    cat "build/logs/$2.$shard.log"
+  done
+  return "$code"
+}
 # suite VENV PYTEST-ARGUMENTS...: builds the package into a venv and runs pytest there.
 suite() {
   local venv=$1
@@ -30,8 +46,8 @@ step_lint() { scripts/lint.sh check; }
 step_core() { gtest release nvm_core_tests; }
 step_asan() { gtest asan nvm_core_tests; }
 step_tsan() { gtest tsan nvm_core_tests; }
-step_crash() { NVM_CRASH_EFFORT=slice gtest release nvm_crash_tests; }
-step_crash-full() { NVM_CRASH_EFFORT=full gtest release nvm_crash_tests; }
+step_crash() { NVM_CRASH_EFFORT=slice halves release nvm_crash_tests; }
+step_crash-full() { NVM_CRASH_EFFORT=wide halves release nvm_crash_tests; }
 step_python() { suite .venv -m "not slow"; }
 step_python-slow() { suite .venv; }
 step_pypy() { suite .venv-pypy tests/pypy; }

@@ -153,8 +153,9 @@ std::shared_ptr<heap::Pool> open_pool(const std::string& path, uint64_t size) {
 
 Verdict run(const Scenario& scenario, const Options& options) { return Run(scenario, options)(); }
 
-void expect_whole_twice(const Scenario& first, const std::vector<Step>& then, size_t media) {
+void expect_whole_twice(const Scenario& first, const std::vector<Step>& then) {
   const Folder folder;
+  const size_t media = Effort::from_environment().samples;
   std::vector<std::string> kept;
   size_t seen = 0;
   std::mt19937_64 random(first.name.size());
@@ -179,7 +180,7 @@ void expect_whole_twice(const Scenario& first, const std::vector<Step>& then, si
       ADD_FAILURE() << second.name << ": " << failure;
     states += verdict.summary.states;
   }
-  std::cout << "[   STATES ] " << first.name << ", cut twice: " << states << "\n";
+  std::cout << "[   STATES ] " << first.name << ", cut twice: " << states << std::endl;
 }
 
 void expect_whole(const Scenario& scenario, Options options) {
@@ -188,7 +189,7 @@ void expect_whole(const Scenario& scenario, Options options) {
     ADD_FAILURE() << scenario.name << ": " << failure;
   EXPECT_GT(verdict.summary.states, 0U) << scenario.name;
   std::cout << "[   STATES ] " << scenario.name << ": " << verdict.summary.states << " of "
-            << verdict.summary.cuts << " cuts\n";
+            << verdict.summary.cuts << " cuts" << std::endl;
 }
 
 }  // namespace nvm::crash

@@ -46,8 +46,9 @@ struct Options {
 
 Verdict run(const Scenario& scenario, const Options& options = {});
 
-// Cuts the first scenario, and on a choice of what that leaves runs the second and cuts it too.
-void expect_whole_twice(const Scenario& first, const std::vector<Step>& then, size_t media = 24);
+// Cuts the first scenario, and on a seeded choice of what that leaves runs other steps and cuts
+// them too.
+void expect_whole_twice(const Scenario& first, const std::vector<Step>& then);
 
 // Expects no failure; prints the count of states.
 void expect_whole(const Scenario& scenario, Options options = {});
