@@ -24,8 +24,9 @@ Ref new_container(PoolObject* pool, PyObject* content) {
 void raise(PyObject* type, const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  PyErr_FormatV(type, format, arguments);
+  const Ref message(PyUnicode_FromFormatV(format, arguments));
   va_end(arguments);
+  if (message) PyErr_SetObject(type, message.get());
   throw PythonError{};
 }
 
