@@ -45,21 +45,22 @@ class Walk {
   explicit Walk(Proxy* dict) : dict_(dict) {}
 
   bool next(Entry& entry) {
-    return reading(dict_, [&](heap::Pool& pool, Offset offset) {
+    bool changed = false;
+    const bool found = reading(dict_, [&](heap::Pool& pool, Offset offset) {
       const uint64_t version = dict::body_version(pool, offset);
-      if (position_ != 0 && version != version_) return changed();
+      changed = position_ != 0 && version != version_;
       version_ = version;
       dict::Item item;
-      if (!dict::next(pool, offset, position_, item)) return false;
+      if (changed || !dict::next(pool, offset, position_, item)) return false;
       entry.key = fetch_key(pool, dict::key_at(pool, offset, item.number));
       entry.value = Decoded::fetch(pool, item.value);
       return true;
     });
+    if (changed) raise(PyExc_RuntimeError, "dictionary changed during comparison");
+    return found;
   }
 
  private:
-  static bool changed() { raise(PyExc_RuntimeError, "dictionary changed during comparison"); }
-
   Proxy* dict_;
   uint64_t position_ = 0;
   uint64_t version_ = 0;

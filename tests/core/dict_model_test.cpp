@@ -1,4 +1,5 @@
 // Random operations, in and out of transactions, against a model.
+#include <atomic>
 #include <map>
 #include <random>
 #include <string>

@@ -1,8 +1,10 @@
 #include "object/record.h"
 
+#include <atomic>
 #include <map>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "collect/check.h"
@@ -264,6 +266,43 @@ TEST_F(Record, MatchesAModelInAndOutOfTransactions) {
       for (const auto& [name, value] : model[which]) ASSERT_EQ(get(records[which], name), value);
     }
   }
+  expect_sound();
+}
+
+// Readers learn shapes beside one another, and beside a writer whose shapes come and go.
+TEST_F(Record, IsReadWhileShapesComeAndGo) {
+  constexpr size_t kRecords = 40;
+  std::vector<Offset> records;
+  for (size_t i = 0; i < kRecords; ++i) {
+    records.push_back(make());
+    set(records.back(), "first" + std::to_string(i), 1);
+    set(records.back(), "value", static_cast<int64_t>(i));
+  }
+  reopen();
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> readers;
+  for (int reader = 0; reader < 2; ++reader)
+    readers.emplace_back([&] {
+      while (!stop) {
+        for (size_t i = 0; i < kRecords; ++i)
+          heap::read(pool(), [&] {
+            EXPECT_EQ(record::get(pool(), records[i], "value"),
+                      Cell::integer(static_cast<int64_t>(i)));
+          });
+      }
+    });
+  for (int round = 0; round < 50; ++round) {
+    pool().begin();
+    const Offset record = make();
+    set(record, "round" + std::to_string(round), 1);
+    if (round % 2 == 0) {
+      pool().commit();
+    } else {
+      abort();
+    }
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
   expect_sound();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "heap/alloc_classes.h"
 #include "object/class_table.h"
 #include "object/dict.h"
 #include "object/name.h"
@@ -22,7 +23,7 @@ struct Overflow {
 };
 
 constexpr uint64_t kFirstInline = 7;  // of the first instance of a class: a block of 96 bytes
-constexpr uint64_t kMostInline = 33;  // what one odd instance needed is not given to all
+constexpr uint64_t kMostInline = 35;  // what one odd instance needed is not given to all
 constexpr uint64_t kFirstOverflow = 7;
 
 constexpr unsigned kInlineShift = 48;
@@ -160,10 +161,13 @@ void add(Operation& op, Offset offset, const View& record, std::string_view name
   op.set(&record.header()->shape, shape_word(shape, record.inline_slots()));
 }
 
-// Rounded so that no block has room to spare.
+// As many as the block for that many attributes has room for.
 uint64_t inline_for(uint64_t attributes) {
-  if (attributes == 0) return kFirstInline;
-  return std::min(attributes, kMostInline) | 1;
+  const uint64_t wanted = attributes == 0 ? kFirstInline : std::min(attributes, kMostInline);
+  const uint64_t fixed = heap::kBlockHeader + sizeof(Header);
+  for (const uint64_t unit : heap::kCountedUnits)
+    if (fixed + wanted * sizeof(uint64_t) <= unit) return (unit - fixed) / sizeof(uint64_t);
+  return wanted;
 }
 
 }  // namespace
