@@ -13,6 +13,8 @@ struct DictView {
 PyTypeObject* keys_type = nullptr;
 PyTypeObject* values_type = nullptr;
 PyTypeObject* items_type = nullptr;
+PyTypeObject* builtin_keys_type = nullptr;
+PyTypeObject* builtin_items_type = nullptr;
 
 PyObject* dict_of(PyObject* view) { return reinterpret_cast<DictView*>(view)->dict; }
 
@@ -23,6 +25,19 @@ DictPart part_of(PyObject* view) {
 
 bool is_set_view(PyObject* object) {
   return Py_TYPE(object) == keys_type || Py_TYPE(object) == items_type;
+}
+
+// The views of built-in dicts; PyPy has no checks for them.
+bool is_builtin_set_view(PyObject* object) {
+  return Py_TYPE(object) == builtin_keys_type || Py_TYPE(object) == builtin_items_type;
+}
+
+PyTypeObject* builtin_view_type(const char* method) {
+  const Ref dict = checked(PyDict_New());
+  const Ref view = checked(PyObject_CallMethod(dict.get(), method, nullptr));
+  PyTypeObject* type = Py_TYPE(view.get());
+  Py_INCREF(type);
+  return type;
 }
 
 PyObject* make_view(PyTypeObject* type, PyObject* dict) {
@@ -139,8 +154,7 @@ bool compare_sets(PyObject* self, PyObject* other, int op) {
 }
 
 PyObject* compare(PyObject* self, PyObject* other, int op) {
-  if (!PyAnySet_Check(other) && !PyDictKeys_Check(other) && !PyDictItems_Check(other) &&
-      !is_set_view(other))
+  if (!PyAnySet_Check(other) && !is_builtin_set_view(other) && !is_set_view(other))
     Py_RETURN_NOTIMPLEMENTED;
   return guarded([&] { return boolean(compare_sets(self, other, op)); });
 }
@@ -225,6 +239,8 @@ PyObject* dict_values(PyObject* self, PyObject*) { return make_view(values_type,
 PyObject* dict_items(PyObject* self, PyObject*) { return make_view(items_type, self); }
 
 void register_dict_views(PyObject* module) {
+  builtin_keys_type = builtin_view_type("keys");
+  builtin_items_type = builtin_view_type("items");
   keys_type =
       add_view(module, "nvm._core.PersistentDictKeys", with_contains(set_slots(), contains_key));
   values_type =

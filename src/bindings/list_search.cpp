@@ -148,8 +148,22 @@ uint64_t size_of(PyObject* sequence) {
   return static_cast<uint64_t>(PyList_GET_SIZE(sequence));
 }
 
+// PyPy has no Py_RETURN_RICHCOMPARE.
 PyObject* compare_sizes(uint64_t left, uint64_t right, int op) {
-  Py_RETURN_RICHCOMPARE(left, right, op);
+  switch (op) {
+    case Py_EQ:
+      return boolean(left == right);
+    case Py_NE:
+      return boolean(left != right);
+    case Py_LT:
+      return boolean(left < right);
+    case Py_LE:
+      return boolean(left <= right);
+    case Py_GT:
+      return boolean(left > right);
+    default:
+      return boolean(left >= right);
+  }
 }
 
 PyObject* compare_lists(PyObject* left, PyObject* right, int op) {
