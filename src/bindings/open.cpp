@@ -194,12 +194,15 @@ void add_function(PyObject* module, const char* attribute, PyMethodDef& method, 
 }  // namespace
 
 void set_path(OpenRequest& request, PyObject* path) {
-  PyObject* bytes = nullptr;
-  if (PyUnicode_FSConverter(path, &bytes) == 0) throw PythonError{};
-  const Ref owned(bytes);
-  const Py_ssize_t length = PyBytes_GET_SIZE(bytes);
-  request.options.path.assign(PyBytes_AS_STRING(bytes), static_cast<size_t>(length));
-  request.filename = checked(PyUnicode_DecodeFSDefaultAndSize(PyBytes_AS_STRING(bytes), length));
+  const Ref plain = checked(PyOS_FSPath(path));
+  const Ref bytes = PyBytes_Check(plain.get()) ? Ref::borrow(plain.get())
+                                               : checked(PyUnicode_EncodeFSDefault(plain.get()));
+  std::string& name = request.options.path;
+  name.assign(PyBytes_AS_STRING(bytes.get()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.get())));
+  if (name.find('\0') != std::string::npos)
+    throw Error(ErrorKind::value, "a file name cannot have a null byte in it");
+  request.filename =
+      checked(PyUnicode_DecodeFSDefaultAndSize(name.data(), static_cast<Py_ssize_t>(name.size())));
 }
 
 void set_flag(OpenRequest& request, const char* flag) {
