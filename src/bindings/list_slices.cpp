@@ -67,13 +67,15 @@ void erase(Proxy* self, const Slice& slice) {
 }
 
 // The values of an assignment in an ordinary list of their own.
-Ref values_of(PyObject* values, bool extended) {
+Ref values_of(PyObject* key, PyObject* values) {
   Ref items(PySequence_List(values));
-  if (items) return items;
-  if (!PyErr_ExceptionMatches(PyExc_TypeError) || Py_TYPE(values)->tp_iter != nullptr)
-    throw PythonError{};
-  raise(PyExc_TypeError,
-        extended ? "must assign iterable to extended slice" : "can only assign an iterable");
+  if (!items && PyErr_ExceptionMatches(PyExc_TypeError) && Py_TYPE(values)->tp_iter == nullptr) {
+    // The built-in says it in words of its own.
+    PyErr_Clear();
+    items = checked(PyList_New(0));
+    check(PyObject_SetItem(items.get(), key, values));
+  }
+  return checked(items.release());
 }
 
 }  // namespace
@@ -99,7 +101,7 @@ int list_set_slice(PyObject* self, PyObject* key, PyObject* values) {
   if (values == nullptr) {
     erase(as_proxy(self), slice);
   } else {
-    assign(as_proxy(self), slice, values_of(values, slice.step != 1).get());
+    assign(as_proxy(self), slice, values_of(key, values).get());
   }
   return 0;
 }
