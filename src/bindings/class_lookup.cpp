@@ -50,11 +50,12 @@ struct ClassInfo {
   std::unordered_set<Offset> shapes;
 };
 
+constexpr size_t kLeastSwept = 64;
+
 // Entries of classes that are gone are swept out whenever a table has doubled.
 template <class Table, class Gone>
 void sweep(Table& table, size_t& limit, Gone gone) {
-  constexpr size_t kLeast = 64;
-  if (table.size() < std::max(limit, kLeast)) return;
+  if (table.size() < std::max(limit, kLeastSwept)) return;
   std::erase_if(table, gone);
   limit = 2 * table.size();
 }

@@ -1,6 +1,7 @@
 // What the files of the persistent containers share.
 #include "container.h"
 
+#include <bit>
 #include <cstdarg>
 #include <cstring>
 
@@ -53,7 +54,9 @@ void check_no_keywords(const char* name, PyObject* keywords) {
 
 namespace {
 
-bool same_bits(double one, double other) { return std::memcmp(&one, &other, sizeof one) == 0; }
+bool same_bits(double one, double other) {
+  return std::bit_cast<uint64_t>(one) == std::bit_cast<uint64_t>(other);
+}
 
 bool same_numbers(PyObject* item, PyObject* other) {
   if (PyFloat_CheckExact(item) && PyFloat_CheckExact(other))

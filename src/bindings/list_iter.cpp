@@ -4,8 +4,6 @@
 
 namespace nvm::bindings {
 
-namespace list = object::list;
-
 namespace {
 
 struct ListIterator {

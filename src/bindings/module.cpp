@@ -46,6 +46,7 @@ void register_all(PyObject* module) {
 
 }  // namespace nvm::bindings
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): nanobind's macro writes the signature
 NB_MODULE(_core, module) {
   nanobind::set_leak_warnings(false);
   try {

@@ -11,8 +11,6 @@
 
 namespace nvm::bindings {
 
-namespace record = object::record;
-
 bool is_object(PyObject* object) noexcept {
   return PyType_IsSubtype(Py_TYPE(object), types.object) != 0;
 }

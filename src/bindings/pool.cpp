@@ -270,7 +270,7 @@ PyObject* pool_reduce(PyObject* self, PyObject*) {
   return PyErr_Format(PyExc_TypeError, "cannot pickle or copy a '%.200s'", Py_TYPE(self)->tp_name);
 }
 
-const std::vector<PyMethodDef> own_methods = {
+const std::vector<PyMethodDef> kOwnMethods = {
     {"new", as_method(pool_new_object), METH_VARARGS | METH_KEYWORDS,
      "new($self, type, /, *args, **kwargs)\n--\n\n"
      "Make a persistent object: of PersistentList, PersistentDict or a subclass of\n"
@@ -316,7 +316,7 @@ PyGetSetDef pool_attributes[] = {
 PyMemberDef pool_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(PoolObject, weakrefs), READONLY, nullptr}, {}};
 
-const char pool_doc[] =
+const char kPoolDoc[] =
     "PersistentObjectPool(filename, flag='w', pool_size=MIN_POOL_SIZE, mode=0o666, debug=False)\n"
     "--\n\n"
     "A file of persistent objects. nvm.open() is the usual way to one.\n\n"
@@ -335,14 +335,14 @@ const char pool_doc[] =
 
 // The type keeps a pointer to them.
 PyMethodDef* all_methods() {
-  static std::vector<PyMethodDef> methods = own_methods;
+  static std::vector<PyMethodDef> methods = kOwnMethods;
   methods.insert(methods.end(), report_methods.begin(), report_methods.end());
   methods.insert(methods.end(), mapping_methods.begin(), mapping_methods.end());
   methods.emplace_back();
   return methods.data();
 }
 
-PyType_Slot pool_slots[] = {{Py_tp_doc, const_cast<char*>(pool_doc)},
+PyType_Slot pool_slots[] = {{Py_tp_doc, const_cast<char*>(kPoolDoc)},
                             {Py_tp_new, as_slot(pool_new)},
                             {Py_tp_init, as_slot(pool_init)},
                             {Py_tp_dealloc, as_slot(pool_dealloc)},

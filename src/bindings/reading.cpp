@@ -50,13 +50,13 @@ PyMethodDef reading_methods[] = {{"__enter__", reading_enter, METH_NOARGS, nullp
                                  {"__exit__", reading_exit, METH_VARARGS, nullptr},
                                  {}};
 
-const char reading_doc[] =
+const char kReadingDoc[] =
     "A consistent view of a pool over several reads, made by pool.reading().\n\n"
     "Inside the block no thread changes the pool: others that want to wait for its end, and a\n"
     "change by this thread is a TransactionError. Blocks may be nested, and inside this thread's\n"
     "own transaction one changes nothing.";
 
-PyType_Slot reading_slots[] = {{Py_tp_doc, const_cast<char*>(reading_doc)},
+PyType_Slot reading_slots[] = {{Py_tp_doc, const_cast<char*>(kReadingDoc)},
                                {Py_tp_new, as_slot(refuse_new)},
                                {Py_tp_dealloc, as_slot(reading_dealloc)},
                                {Py_tp_traverse, as_slot(reading_traverse)},

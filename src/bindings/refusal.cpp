@@ -49,7 +49,7 @@ std::string name_of(PyTypeObject* type) {
   const Ref name(PyObject_GetAttrString(object, "__qualname__"));
   const Ref module(PyObject_GetAttrString(object, "__module__"));
   PyErr_Clear();
-  const std::string short_name = utf8(name.get());
+  std::string short_name = utf8(name.get());
   if (!module || !PyUnicode_Check(module.get())) return short_name;
   const std::string module_name = utf8(module.get());
   return module_name == "builtins" ? short_name : module_name + "." + short_name;

@@ -153,7 +153,7 @@ PyGetSetDef transaction_attributes[] = {{"pool", transaction_pool_attribute, nul
                                          "The pool that this is a transaction of.", nullptr},
                                         {}};
 
-const char transaction_doc[] =
+const char kTransactionDoc[] =
     "A transaction of a pool, made by pool.transaction().\n\n"
     "As a context manager it commits when the block ends and undoes everything when an exception\n"
     "leaves it; as a decorator it runs each call of the function in a transaction. Changes are\n"
@@ -161,7 +161,7 @@ const char transaction_doc[] =
     "never see a part of it. It can be used more than once, and nested: inner transactions join\n"
     "the outer one, and what undoes one undoes all.";
 
-PyType_Slot transaction_slots[] = {{Py_tp_doc, const_cast<char*>(transaction_doc)},
+PyType_Slot transaction_slots[] = {{Py_tp_doc, const_cast<char*>(kTransactionDoc)},
                                    {Py_tp_new, as_slot(refuse_new)},
                                    {Py_tp_dealloc, as_slot(transaction_dealloc)},
                                    {Py_tp_traverse, as_slot(transaction_traverse)},

@@ -166,6 +166,7 @@ void UndoLog::release_chain(Offset* link, std::vector<Offset>& blocks) {
 
 std::vector<Offset> UndoLog::blocks() const {
   std::vector<Offset> blocks;
+  blocks.reserve(segments_.size() + payloads_.size());
   for (const Segment& segment : segments_) blocks.push_back(segment.offset);
   for (const Payload& payload : payloads_) blocks.push_back(payload.offset);
   return blocks;

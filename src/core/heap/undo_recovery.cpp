@@ -1,5 +1,6 @@
 // Undoing what the log holds: in this process, or at open after a cut.
 #include <algorithm>
+#include <ranges>
 #include <string>
 
 #include "heap/pool.h"
@@ -73,13 +74,13 @@ void UndoLog::restore(uint64_t from) {
     const uint64_t place = slot(i)->tag >> kNumberBits;
     if (place >= kFirstPlace || place == kDestination) starts.push_back(i);
   }
-  for (auto start = starts.rbegin(); start != starts.rend(); ++start) {
-    const uint64_t place = slot(*start)->tag >> kNumberBits;
+  for (const uint64_t start : starts | std::views::reverse) {
+    const uint64_t place = slot(start)->tag >> kNumberBits;
     if (place >= kFirstPlace) {
       uint64_t* const word = pool_.at<uint64_t>(place * sizeof(uint64_t));
-      pmem::store(word, slot(*start)->value);
+      pmem::store(word, slot(start)->value);
       pool_.flush(word, sizeof(uint64_t));
-    } else if (Range range; range_at(*start, range)) {
+    } else if (Range range; range_at(start, range)) {
       char* const destination = bytes_at(range.destination, range.length);
       pmem::copy(destination, pool_.at<char>(range.payload, range.length), range.length);
       pool_.flush(destination, range.length);

@@ -50,7 +50,7 @@ class Cell {
   static Cell real(double value) { return Cell(bits_of(value) ^ kFloatMask); }
   double as_real() const {
     const uint64_t bits = bits_ ^ kFloatMask;
-    double value;
+    double value = 0;
     std::memcpy(&value, &bits, sizeof value);
     return value;
   }
@@ -79,7 +79,7 @@ class Cell {
   static constexpr uint64_t kCanonicalNan = uint64_t{0x7FF8} << kShift;
 
   static uint64_t bits_of(double value) {
-    uint64_t bits;
+    uint64_t bits = 0;
     std::memcpy(&bits, &value, sizeof bits);
     return bits;
   }
