@@ -22,18 +22,20 @@ unsigned sequence_length(unsigned char first) {
   return 0;
 }
 
+// By the length of a sequence: what its first byte holds, and the least character that needs it.
+constexpr unsigned char kFirstBits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+
 // Takes one character off the front.
 char32_t take(std::string_view& utf8) {
   const unsigned length = sequence_length(static_cast<unsigned char>(utf8[0]));
   if (length == 0 || length > utf8.size()) throw_no_utf8();
-  constexpr unsigned char kFirstBits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
   char32_t character = static_cast<unsigned char>(utf8[0]) & kFirstBits[length];
   for (unsigned i = 1; i < length; ++i) {
     const auto byte = static_cast<unsigned char>(utf8[i]);
     if ((byte & 0xC0) != 0x80) throw_no_utf8();
     character = character << 6 | (byte & 0x3F);
   }
-  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
   if (character < kLeast[length] || character > 0x10FFFF) throw_no_utf8();
   utf8.remove_prefix(length);
   return character;
