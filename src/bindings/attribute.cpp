@@ -20,6 +20,7 @@ struct Attribute {
 };
 
 PyTypeObject* attribute_type = nullptr;
+PyObject* member_descriptor = nullptr;
 
 Attribute* as_attribute(PyObject* object) { return reinterpret_cast<Attribute*>(object); }
 
@@ -140,9 +141,6 @@ PyType_Slot slots[] = {{Py_tp_doc, const_cast<char*>("An attribute that lies in 
 
 PyType_Spec spec = {"nvm._core.PersistentAttribute", sizeof(Attribute), 0, kContainerFlags, slots};
 
-// A slot of a class with __slots__: it has no value of the class's.
-bool is_slot(PyObject* value) { return Py_TYPE(value) == &PyMemberDescr_Type; }
-
 Ref make_attribute(PyObject* name, Ref covered) {
   std::string utf8 = utf8_of(name);
   Ref made = checked(attribute_type->tp_alloc(attribute_type, 0));
@@ -170,7 +168,7 @@ bool is_attribute(PyObject* object) noexcept {
   return object != nullptr && Py_TYPE(object) == attribute_type;
 }
 
-PyObject* lookup(PyTypeObject* type, PyObject* name) noexcept { return _PyType_Lookup(type, name); }
+bool is_slot(PyObject* object) noexcept { return object_of(Py_TYPE(object)) == member_descriptor; }
 
 std::string utf8_of(PyObject* text) {
   Py_ssize_t length = 0;
@@ -211,6 +209,20 @@ Ref own_value(PyTypeObject* type, PyObject* name) {
 #endif
 }
 
+Ref lookup(PyTypeObject* type, PyObject* name) {
+#ifdef PYPY_VERSION
+  // Its _PyType_Lookup does not survive every object that it can find.
+  const Ref mro = Ref::borrow(type->tp_mro);
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro.get()); ++i) {
+    Ref value = own_value(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(mro.get(), i)), name);
+    if (value) return value;
+  }
+  return {};
+#else
+  return Ref::borrow(_PyType_Lookup(type, name));
+#endif
+}
+
 Ref class_value(PyTypeObject* type, PyObject* name) {
   const Ref mro = Ref::borrow(type->tp_mro);
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro.get()); ++i) {
@@ -222,8 +234,8 @@ Ref class_value(PyTypeObject* type, PyObject* name) {
 }
 
 Ref attribute_of(PyTypeObject* type, PyObject* name) {
-  PyObject* present = lookup(type, name);
-  if (is_attribute(present)) return Ref::borrow(present);
+  Ref present = lookup(type, name);
+  if (is_attribute(present.get())) return present;
   Ref attribute = make_attribute(name, own_value(type, name));
   put_on_class(type, as_attribute(attribute.get())->name, attribute.get());
   return attribute;
@@ -238,6 +250,11 @@ void set_attribute(PyObject* self, PyObject* descriptor, PyObject* value) {
   if (!erased) raise_no_attribute(Py_TYPE(self), attribute->name);
 }
 
-void register_attribute(PyObject* module) { attribute_type = add_type(module, spec); }
+void register_attribute(PyObject* module) {
+  attribute_type = add_type(module, spec);
+  const Ref standard_types = checked(PyImport_ImportModule("types"));
+  member_descriptor =
+      checked(PyObject_GetAttrString(standard_types.get(), "MemberDescriptorType")).release();
+}
 
 }  // namespace nvm::bindings

@@ -37,20 +37,19 @@ PyObject* object_in(PyObject* view) { return reinterpret_cast<AttributesView*>(v
 Ref snapshot(PyObject* view) { return object_snapshot(as_proxy(object_in(view))); }
 
 // A cached property's value, which is volatile: functools.cached_property asks for it here.
-// Borrowed.
-PyObject* cached_value(PyObject* view, PyObject* name) {
+Ref cached_value(PyObject* view, PyObject* name) {
   PyObject* self = object_in(view);
-  PyObject* dict = as_object(self)->dict;
-  if (dict == nullptr || !is_cached_property(lookup(Py_TYPE(self), name))) return nullptr;
-  PyObject* value = PyDict_GetItemWithError(dict, name);
+  const Ref dict = volatile_dict(self);
+  if (!dict || !is_cached_property(lookup(Py_TYPE(self), name).get())) return {};
+  PyObject* value = PyDict_GetItemWithError(dict.get(), name);
   if (value == nullptr && PyErr_Occurred()) throw PythonError{};
-  return value;
+  return Ref::borrow(value);
 }
 
 // The value, or null (no exception) if there is no such attribute.
 Ref value_of(PyObject* view, PyObject* name) {
   if (!PyUnicode_Check(name)) return {};
-  if (PyObject* cached = cached_value(view, name)) return Ref::borrow(cached);
+  if (Ref cached = cached_value(view, name)) return cached;
   const std::string utf8 = utf8_of(name);
   Proxy* self = as_proxy(object_in(view));
   Decoded value = reading(self, [&](heap::Pool& pool, Offset offset) {
@@ -83,7 +82,7 @@ PyObject* subscript(PyObject* self, PyObject* name) {
 int assign_subscript(PyObject* self, PyObject* name, PyObject* value) {
   return guarded_int([&] {
     PyObject* object = object_in(self);
-    if (!PyUnicode_Check(name) || !is_cached_property(lookup(Py_TYPE(object), name)))
+    if (!PyUnicode_Check(name) || !is_cached_property(lookup(Py_TYPE(object), name).get()))
       raise(PyExc_TypeError,
             "vars() of a persistent object is read-only: assign to its attributes");
     return PyObject_GenericSetAttr(object, name, value);
@@ -184,13 +183,13 @@ PyType_Spec spec = {"nvm._core.PersistentAttributes", sizeof(AttributesView), 0,
 // Persistent and volatile attributes.
 Ref snapshot_with_volatile(PyObject* self) {
   Ref present = object_snapshot(as_proxy(self));
-  if (PyObject* dict = as_object(self)->dict) check(PyDict_Merge(present.get(), dict, 0));
+  if (const Ref dict = volatile_dict(self)) check(PyDict_Merge(present.get(), dict.get(), 0));
   return present;
 }
 
 // A name that is only there because of other instances.
 bool is_missing(PyObject* self, PyObject* name, PyObject* present) {
-  return PyUnicode_Check(name) && is_attribute(lookup(Py_TYPE(self), name)) &&
+  return PyUnicode_Check(name) && is_attribute(lookup(Py_TYPE(self), name).get()) &&
          PyDict_Contains(present, name) == 0 && !class_value(Py_TYPE(self), name);
 }
 

@@ -70,6 +70,21 @@ class Unlocked {
   PyThreadState* state_;
 };
 
+// Holds the interpreter's lock for its lifetime, held already or not.
+class Locked {
+ public:
+  Locked() : state_(PyGILState_Ensure()) {}
+  ~Locked() { PyGILState_Release(state_); }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+ private:
+  PyGILState_STATE state_;
+};
+
+// Runs the handlers of signals that have come; throws PythonError if one raises (wait.cpp).
+void check_signals();
+
 // A thread that asks for the interpreter's lock during its exit is ended by it (pthread_exit),
 // which would unwind through code that must not be. Such a thread stops here instead, as all do
 // from Python 3.14 on (wait.cpp).

@@ -110,7 +110,7 @@ ClassInfo& info_of(PyTypeObject* type) {
 
 // What a module or class has under a name, read without running any code.
 Ref member_of(PyObject* owner, PyObject* name) {
-  if (PyType_Check(owner)) return Ref::borrow(lookup(reinterpret_cast<PyTypeObject*>(owner), name));
+  if (PyType_Check(owner)) return lookup(reinterpret_cast<PyTypeObject*>(owner), name);
   if (!PyModule_Check(owner)) return {};
   PyObject* member = PyDict_GetItemWithError(PyModule_GetDict(owner), name);
   if (member == nullptr && PyErr_Occurred()) throw PythonError{};
@@ -172,10 +172,9 @@ bool is_class_variable(PyObject* annotation) {
 // Puts a descriptor on the class unless something else takes care of the name.
 void cover(PyTypeObject* type, PyObject* name) {
   if (is_volatile(name)) return;
-  PyObject* present = lookup(type, name);
-  const bool slot = present != nullptr && Py_TYPE(present) == &PyMemberDescr_Type;
-  const bool data = present != nullptr && Py_TYPE(present)->tp_descr_set != nullptr;
-  if ((data && !slot) || is_cached_property(present)) return;
+  const Ref present = lookup(type, name);
+  const bool data = present && Py_TYPE(present.get())->tp_descr_set != nullptr;
+  if ((data && !is_slot(present.get())) || is_cached_property(present.get())) return;
   attribute_of(type, name);
 }
 
@@ -198,7 +197,7 @@ void cover_slots(PyTypeObject* type, PyTypeObject* base) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names.get()); ++i) {
     PyObject* name = PyList_GET_ITEM(names.get(), i);
     const Ref value = own_value(base, name);
-    if (value && Py_TYPE(value.get()) == &PyMemberDescr_Type) cover(type, name);
+    if (value && is_slot(value.get())) cover(type, name);
   }
 }
 

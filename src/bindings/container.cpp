@@ -125,6 +125,12 @@ PyObject* get_pool(PyObject* self, void*) {
   return Ref::borrow(reinterpret_cast<PyObject*>(as_proxy(self)->pool)).release();
 }
 
+int refuse_set(PyObject* self, PyObject*, void* name) {
+  PyErr_Format(PyExc_AttributeError, "attribute '%s' of '%.100s' objects is not writable",
+               static_cast<const char*>(name), Py_TYPE(self)->tp_name);
+  return -1;
+}
+
 void register_abc(const char* name, PyTypeObject* type) {
   const Ref module = checked(PyImport_ImportModule("collections.abc"));
   const Ref abc = checked(PyObject_GetAttrString(module.get(), name));

@@ -18,17 +18,23 @@ using heap::Offset;
 using heap::Operation;
 using object::Cell;
 
+// The proxy's pool; throws Error(type) for a proxy that no pool has made.
+inline heap::Pool& checked_pool(Proxy* self) {
+  if (self->handle == nullptr) throw_no_object(self);
+  return pool_of(self);
+}
+
 // Runs f(pool, offset) under the shared latch: see heap::read.
 template <class F>
 auto reading(Proxy* self, F&& f) {
-  heap::Pool& pool = pool_of(self);
+  heap::Pool& pool = checked_pool(self);
   return heap::read(pool, [&] { return f(pool, offset_of(self)); });
 }
 
 // Runs f(operation, offset) as one operation: see heap::mutate. It may run more than once.
 template <class F>
 auto changing(Proxy* self, F&& f) {
-  return heap::mutate(pool_of(self), [&](Operation& op) { return f(op, offset_of(self)); });
+  return heap::mutate(checked_pool(self), [&](Operation& op) { return f(op, offset_of(self)); });
 }
 
 // A new object on limbo, made by make(operation), which returns its offset: pinned.
@@ -98,6 +104,9 @@ PoolObject* pool_for_call(const char* type_name);
 // Attributes of every persistent object: _p_oid, _p_pool.
 PyObject* get_oid(PyObject* self, void*);
 PyObject* get_pool(PyObject* self, void*);
+// The setter of attributes that are read-only: PyPy wants one. The closure is the name.
+int refuse_set(PyObject* self, PyObject* value, void* name);
+inline void* as_closure(const char* name) noexcept { return const_cast<char*>(name); }
 
 // Makes isinstance(x, collections.abc.<name>) true for instances.
 void register_abc(const char* name, PyTypeObject* type);

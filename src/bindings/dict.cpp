@@ -34,7 +34,7 @@ Ref value_of(Proxy* self, const DictKey& key) {
 }  // namespace
 
 Ref dict_lookup(Proxy* self, PyObject* key) {
-  return value_of(self, DictKey(self->pool, key, Purpose::look_up));
+  return value_of(self, DictKey(self, key, Purpose::look_up));
 }
 
 Ref dict_snapshot(Proxy* self) {
@@ -62,7 +62,7 @@ Ref dict_snapshot(Proxy* self) {
 namespace {
 
 void set_item(Proxy* self, PyObject* key, PyObject* value) {
-  DictKey wanted(self->pool, key, Purpose::store);
+  DictKey wanted(self, key, Purpose::store);
   Encoded encoded(self->pool, value);
   changing(self, [&](Operation& op, Offset offset) {
     wanted.begin();
@@ -72,7 +72,7 @@ void set_item(Proxy* self, PyObject* key, PyObject* value) {
 }
 
 bool delete_item(Proxy* self, PyObject* key) {
-  DictKey wanted(self->pool, key, Purpose::look_up);
+  DictKey wanted(self, key, Purpose::look_up);
   return changing(self, [&](Operation& op, Offset offset) {
     return wanted.comparable() && dict::erase(op, offset, *wanted);
   });
@@ -105,7 +105,7 @@ int assign_subscript(PyObject* self, PyObject* key, PyObject* value) {
 
 int contains(PyObject* self, PyObject* key) {
   return guarded_int([&] {
-    const DictKey wanted(as_proxy(self)->pool, key, Purpose::look_up);
+    const DictKey wanted(as_proxy(self), key, Purpose::look_up);
     return reading(as_proxy(self), [&](heap::Pool& pool, Offset offset) {
       return wanted.comparable() && !dict::get(pool, offset, *wanted).blank() ? 1 : 0;
     });
@@ -127,9 +127,16 @@ PyObject* repr(PyObject* self) {
   return text;
 }
 
-PyObject* make(PyTypeObject*, PyObject* arguments, PyObject* keywords) {
-  return guarded(
-      [&] { return new_dict(pool_for_call("PersistentDict"), arguments, keywords).release(); });
+// Empty: __init__ fills it.
+PyObject* make(PyTypeObject*, PyObject*, PyObject*) {
+  return guarded([&] {
+    const Ref nothing = checked(PyTuple_New(0));
+    return new_dict(pool_for_call("PersistentDict"), nothing.get(), nullptr).release();
+  });
+}
+
+int init(PyObject* self, PyObject* arguments, PyObject* keywords) {
+  return Ref(dict_update(self, arguments, keywords)) ? 0 : -1;
 }
 
 // ---- Methods
@@ -148,7 +155,7 @@ PyObject* setdefault(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
     check_count("setdefault", count, 1, 2);
     PoolObject* pool = as_proxy(self)->pool;
     if (Ref present = dict_lookup(as_proxy(self), arguments[0])) return present.release();
-    DictKey key(pool, arguments[0], Purpose::store);
+    DictKey key(as_proxy(self), arguments[0], Purpose::store);
     Encoded encoded(pool, count > 1 ? arguments[1] : Py_None);
     Decoded value;
     changing(as_proxy(self), [&](Operation& op, Offset offset) {
@@ -167,7 +174,7 @@ PyObject* setdefault(PyObject* self, PyObject* const* arguments, Py_ssize_t coun
 PyObject* pop(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return guarded([&] {
     check_count("pop", count, 1, 2);
-    DictKey key(as_proxy(self)->pool, arguments[0], Purpose::look_up);
+    DictKey key(as_proxy(self), arguments[0], Purpose::look_up);
     Decoded value;
     changing(as_proxy(self), [&](Operation& op, Offset offset) {
       value = fetch_value(op.pool(), offset, key);
@@ -280,8 +287,10 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef attributes[] = {
-    {"_p_oid", get_oid, nullptr, PyDoc_STR("The object's oid: (pool id, offset)."), nullptr},
-    {"_p_pool", get_pool, nullptr, PyDoc_STR("The pool that the object lives in."), nullptr},
+    {"_p_oid", get_oid, refuse_set, PyDoc_STR("The object's oid: (pool id, offset)."),
+     as_closure("_p_oid")},
+    {"_p_pool", get_pool, refuse_set, PyDoc_STR("The pool that the object lives in."),
+     as_closure("_p_pool")},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMemberDef members[] = {
@@ -296,6 +305,7 @@ PyType_Slot slots[] = {
                     "part of). Made by storing a\ndict in the pool, or by "
                     "pool.new(PersistentDict, ...).")},
     {Py_tp_new, as_slot(make)},
+    {Py_tp_init, as_slot(init)},
     {Py_tp_dealloc, as_slot(proxy_dealloc)},
     {Py_tp_traverse, as_slot(proxy_traverse)},
     {Py_tp_hash, as_slot(PyObject_HashNotImplemented)},

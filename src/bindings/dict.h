@@ -23,7 +23,7 @@ Ref dict_snapshot(Proxy* self);
 class DictKey {
  public:
   // to look up: never refused, but for being unhashable; to store: Error(type) / PythonError.
-  DictKey(PoolObject* pool, PyObject* key, Encoded::Purpose purpose);
+  DictKey(Proxy* dict, PyObject* key, Encoded::Purpose purpose);
   // False: no stored key is equal to it.
   bool comparable() const noexcept { return key_.has_value(); }
   // REQUIRES comparable().

@@ -54,14 +54,14 @@ void check_key(PyObject* key) {
           Py_TYPE(unfit)->tp_name);
 }
 
-DictKey::DictKey(PoolObject* pool, PyObject* key, Encoded::Purpose purpose)
-    : encoded_(pool, hashed(key), purpose) {
+DictKey::DictKey(Proxy* dict, PyObject* key, Encoded::Purpose purpose)
+    : encoded_(dict->pool, hashed(key), purpose) {
   if (purpose == Encoded::Purpose::store) {
     check_key(key);
   } else if (!encoded_.comparable() || (!surely_hashable(key) && unfit_part(key) != nullptr)) {
     return;
   }
-  key_.emplace(*pool->pool, encoded_.value());
+  key_.emplace(checked_pool(dict), encoded_.value());
 }
 
 PyObject* set_key_error(PyObject* key) noexcept {

@@ -202,9 +202,9 @@ PyMethodDef set_methods[] = {
                "Return True if the view and the iterable have no element in common.")},
     {nullptr, nullptr, 0, nullptr}};
 
-PyGetSetDef attributes[] = {
-    {"mapping", get_mapping, nullptr, PyDoc_STR("A read-only view of the dict."), nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef attributes[] = {{"mapping", get_mapping, refuse_set,
+                             PyDoc_STR("A read-only view of the dict."), as_closure("mapping")},
+                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 using Slots = std::vector<PyType_Slot>;
 

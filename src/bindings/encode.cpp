@@ -176,7 +176,7 @@ class Encoder {
 
   // Takes the reference: the part may be gone from its container at any moment.
   void add_part(size_t parent, Ref part, Place::Kind kind, uint64_t index, PyObject* key) {
-    if (++encoded_ % kSignalInterval == 0) check(PyErr_CheckSignals());
+    if (++encoded_ % kSignalInterval == 0) check_signals();
     const Place place{parent, kind, index, key};
     Value value;
     Ref kept;

@@ -150,9 +150,28 @@ PyObject* repr(PyObject* self) {
   return text;
 }
 
-PyObject* make(PyTypeObject*, PyObject* arguments, PyObject* keywords) {
-  return guarded(
-      [&] { return new_list(pool_for_call("PersistentList"), arguments, keywords).release(); });
+// What list() is given, in an ordinary list.
+Ref content_of(PyObject* arguments, PyObject* keywords) {
+  check_no_keywords("list", keywords);
+  const Py_ssize_t count = PyTuple_GET_SIZE(arguments);
+  check_count("list", count, 0, 1);
+  return checked(count == 0 ? PyList_New(0) : PySequence_List(PyTuple_GET_ITEM(arguments, 0)));
+}
+
+// Empty: __init__ fills it.
+PyObject* make(PyTypeObject*, PyObject*, PyObject*) {
+  return guarded([&] {
+    const Ref nothing = checked(PyList_New(0));
+    return new_container(pool_for_call("PersistentList"), nothing.get()).release();
+  });
+}
+
+int init(PyObject* self, PyObject* arguments, PyObject* keywords) {
+  return guarded_int([&] {
+    const Ref content = content_of(arguments, keywords);
+    const Ref all = checked(PySlice_New(nullptr, nullptr, nullptr));
+    return list_set_slice(self, all.get(), content.get());
+  });
 }
 
 // ---- Methods
@@ -287,8 +306,10 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef attributes[] = {
-    {"_p_oid", get_oid, nullptr, PyDoc_STR("The object's oid: (pool id, offset)."), nullptr},
-    {"_p_pool", get_pool, nullptr, PyDoc_STR("The pool that the object lives in."), nullptr},
+    {"_p_oid", get_oid, refuse_set, PyDoc_STR("The object's oid: (pool id, offset)."),
+     as_closure("_p_oid")},
+    {"_p_pool", get_pool, refuse_set, PyDoc_STR("The pool that the object lives in."),
+     as_closure("_p_pool")},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMemberDef members[] = {
@@ -302,6 +323,7 @@ PyType_Slot slots[] = {
                        "when it returns\n(or with the transaction that it is part of). Made by "
                        "storing a list in the pool, or by\npool.new(PersistentList, iterable).")},
     {Py_tp_new, as_slot(make)},
+    {Py_tp_init, as_slot(init)},
     {Py_tp_dealloc, as_slot(proxy_dealloc)},
     {Py_tp_traverse, as_slot(proxy_traverse)},
     {Py_tp_hash, as_slot(PyObject_HashNotImplemented)},
@@ -330,12 +352,8 @@ PyType_Spec spec = {"nvm.pmemobj.PersistentList", sizeof(Proxy), 0, kContainerFl
 }  // namespace
 
 Ref new_list(PoolObject* pool, PyObject* arguments, PyObject* keywords) {
-  check_no_keywords("list", keywords);
-  const Py_ssize_t count = PyTuple_GET_SIZE(arguments);
-  check_count("list", count, 0, 1);
-  const Ref items =
-      checked(count == 0 ? PyList_New(0) : PySequence_List(PyTuple_GET_ITEM(arguments, 0)));
-  return new_container(pool, items.get());
+  const Ref content = content_of(arguments, keywords);
+  return new_container(pool, content.get());
 }
 
 void register_list(PyObject* module) {

@@ -105,7 +105,7 @@ Found find(Proxy* self, const Sought& sought, uint64_t index, uint64_t end) {
     if (stop.end) return {false, 0, {}};
     index = stop.index;
     if (stop.answer == Sought::Answer::no) {
-      check(PyErr_CheckSignals());
+      check_signals();
       continue;
     }
     const Ref item = stop.item.build(self->pool);
@@ -217,7 +217,7 @@ PyObject* list_remove(PyObject* self, PyObject* value) {
       const Found place = find(as_proxy(self), sought, 0, kToTheEnd);
       if (!place.found) raise(PyExc_ValueError, "list.remove(x): x not in list");
       if (remove_at(as_proxy(self), place)) return none();
-      check(PyErr_CheckSignals());  // changed meanwhile: sought again
+      check_signals();  // changed meanwhile: sought again
     }
   });
 }

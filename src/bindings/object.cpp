@@ -35,7 +35,7 @@ bool equals(PyObject* text, const char* other) {
 
 // Whether a class and the base have the same thing under a name.
 bool inherits(PyTypeObject* type, PyTypeObject* base, PyObject* name) {
-  return lookup(type, name) == lookup(base, name);
+  return lookup(type, name).get() == lookup(base, name).get();
 }
 
 void attach(PyObject* self, PoolObject* pool, heap::Handle* pinned) {
@@ -52,6 +52,14 @@ bool is_volatile(PyObject* name) noexcept { return begins_with(name, "_v_"); }
 
 bool is_cached_property(PyObject* class_attribute) noexcept {
   return class_attribute != nullptr && object_of(Py_TYPE(class_attribute)) == cached_property;
+}
+
+Ref volatile_dict(PyObject* self) {
+#ifdef PYPY_VERSION
+  return checked(PyObject_GenericGetDict(self, nullptr));
+#else
+  return Ref::borrow(as_object(self)->dict);
+#endif
 }
 
 void begin_volatile(PyObject* self) {
@@ -113,18 +121,18 @@ PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
 
 // Attributes that object.__setattr__ has left in the instance's dict.
 void store_strays(PyObject* self) {
-  PyObject* dict = as_object(self)->dict;
-  if (dict == nullptr) return;
-  const Ref names = checked(PyDict_Keys(dict));
+  const Ref dict = volatile_dict(self);
+  if (!dict) return;
+  const Ref names = checked(PyDict_Keys(dict.get()));
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names.get()); ++i) {
     PyObject* name = PyList_GET_ITEM(names.get(), i);
     if (!PyUnicode_Check(name) || is_volatile(name) ||
-        is_cached_property(lookup(Py_TYPE(self), name)))
+        is_cached_property(lookup(Py_TYPE(self), name).get()))
       continue;
-    const Ref value = Ref::borrow(PyDict_GetItemWithError(dict, name));
+    const Ref value = Ref::borrow(PyDict_GetItemWithError(dict.get(), name));
     if (!value) continue;
     set_attribute(self, attribute_of(Py_TYPE(self), name).get(), value.get());
-    check(PyDict_DelItem(dict, name));
+    check(PyDict_DelItem(dict.get(), name));
   }
 }
 
@@ -169,15 +177,12 @@ namespace {
 void set_by_name(PyObject* self, PyObject* name, PyObject* value) {
   if (!PyUnicode_Check(name))
     raise(PyExc_TypeError, "attribute name must be string, not '%.200s'", Py_TYPE(name)->tp_name);
-  PyObject* present = lookup(Py_TYPE(self), name);
-  if (is_attribute(present)) {
-    const Ref held = Ref::borrow(present);
-    return set_attribute(self, held.get(), value);
-  }
-  const bool data = present != nullptr && Py_TYPE(present)->tp_descr_set != nullptr;
+  const Ref present = lookup(Py_TYPE(self), name);
+  if (is_attribute(present.get())) return set_attribute(self, present.get(), value);
+  const bool data = present && Py_TYPE(present.get())->tp_descr_set != nullptr;
   if (data && equals(name, "__class__"))
     raise(PyExc_TypeError, "__class__ of a persistent object cannot be assigned");
-  if (data || value == nullptr || is_volatile(name) || is_cached_property(present))
+  if (data || value == nullptr || is_volatile(name) || is_cached_property(present.get()))
     return check(PyObject_GenericSetAttr(self, name, value));
   if (begins_with(name, "_p_")) refuse_name(name);
   // What typing sets on an instance of a generic alias, if it can.
@@ -294,10 +299,12 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef attributes[] = {
-    {"__dict__", object_vars, nullptr,
-     PyDoc_STR("A live, read-only view of the persistent attributes."), nullptr},
-    {"_p_oid", get_oid, nullptr, PyDoc_STR("The object's oid: (pool id, offset)."), nullptr},
-    {"_p_pool", get_pool, nullptr, PyDoc_STR("The pool that the object lives in."), nullptr},
+    {"__dict__", object_vars, refuse_set,
+     PyDoc_STR("A live, read-only view of the persistent attributes."), as_closure("__dict__")},
+    {"_p_oid", get_oid, refuse_set, PyDoc_STR("The object's oid: (pool id, offset)."),
+     as_closure("_p_oid")},
+    {"_p_pool", get_pool, refuse_set, PyDoc_STR("The pool that the object lives in."),
+     as_closure("_p_pool")},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMemberDef members[] = {

@@ -36,6 +36,8 @@ bool is_object(PyObject* object) noexcept;
 // ---- attribute.cpp
 
 bool is_attribute(PyObject* object) noexcept;
+// A slot of a class with __slots__: the class has no value of its own there.
+bool is_slot(PyObject* object) noexcept;
 // The class's descriptor for a name, put there if there is none. REQUIRES: the name is a str, and
 // no other data descriptor has it.
 Ref attribute_of(PyTypeObject* type, PyObject* name);
@@ -45,8 +47,8 @@ void set_attribute(PyObject* self, PyObject* attribute, PyObject* value);
 Ref class_value(PyTypeObject* type, PyObject* name);
 // What is under a name in the class's own __dict__; null (no exception) if nothing.
 Ref own_value(PyTypeObject* type, PyObject* name);
-// What a lookup on the class finds. Borrowed; null (no exception) if nothing.
-PyObject* lookup(PyTypeObject* type, PyObject* name) noexcept;
+// What a lookup on the class finds; null (no exception) if nothing.
+Ref lookup(PyTypeObject* type, PyObject* name);
 [[noreturn]] void raise_no_attribute(PyTypeObject* type, PyObject* name);
 std::string utf8_of(PyObject* text);
 Ref text_of(const std::string& utf8);
@@ -71,6 +73,8 @@ void register_class_lookup();
 bool is_volatile(PyObject* name) noexcept;  // begins with _v_
 // Whether a name's value lies in the instance's dict because of what the class has under it.
 bool is_cached_property(PyObject* class_attribute) noexcept;
+// The instance's dict, null (no exception) if it has none yet.
+Ref volatile_dict(PyObject* self);
 // Calls _v__init__().
 void begin_volatile(PyObject* self);
 // An instance that has no object yet.

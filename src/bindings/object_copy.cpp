@@ -39,7 +39,7 @@ void remember(PyObject* memo, PyObject* original, PyObject* copy) {
 
 bool says_how_to_reduce(PyTypeObject* type) {
   const Ref name = checked(PyUnicode_FromString("__reduce__"));
-  return lookup(type, name.get()) != lookup(&PyBaseObject_Type, name.get());
+  return lookup(type, name.get()).get() != lookup(&PyBaseObject_Type, name.get()).get();
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ std::shared_ptr<heap::Pool> open_waiting(heap::OpenOptions& options, double time
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::locked || left <= kLockSlice) throw;
     }
-    check(PyErr_CheckSignals());
+    check_signals();
     const Unlocked unlocked;
     std::this_thread::sleep_for(std::chrono::duration<double>(kLockSlice / 2));
   }

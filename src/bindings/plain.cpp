@@ -21,7 +21,7 @@ class Copier {
     while (!unfilled_.empty()) {
       PyObject* proxy = unfilled_.back();
       unfilled_.pop_back();
-      if (++filled_ % kSignalInterval == 0) check(PyErr_CheckSignals());
+      if (++filled_ % kSignalInterval == 0) check_signals();
       if (is_list(proxy)) {
         fill_list(as_proxy(proxy));
       } else {

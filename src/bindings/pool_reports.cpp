@@ -44,15 +44,11 @@ Ref progress_function(PyObject* progress) {
 // Runs without the interpreter's lock; takes it to call the function and to look for signals.
 collect::Progress report_to(PyObject* function) {
   return [function](uint64_t done, uint64_t total) {
-    const PyGILState_STATE held = PyGILState_Ensure();
-    bool failed = PyErr_CheckSignals() < 0;
-    if (!failed && function != nullptr) {
-      const Ref result(PyObject_CallFunction(function, "KK", static_cast<unsigned long long>(done),
-                                             static_cast<unsigned long long>(total)));
-      failed = !result;
-    }
-    PyGILState_Release(held);
-    if (failed) throw PythonError{};
+    const Locked locked;
+    check_signals();
+    if (function == nullptr) return;
+    checked(PyObject_CallFunction(function, "KK", static_cast<unsigned long long>(done),
+                                  static_cast<unsigned long long>(total)));
   };
 }
 

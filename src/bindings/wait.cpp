@@ -44,17 +44,30 @@ void after_slice(void* state) {
   if (state != nullptr) {
     take_lock(static_cast<PyThreadState*>(state));
     stop_if_finalizing();
-    check(PyErr_CheckSignals());
+    check_signals();
     return;
   }
   stop_if_finalizing();
-  const PyGILState_STATE held = PyGILState_Ensure();
-  const int result = PyErr_CheckSignals();
-  PyGILState_Release(held);
-  check(result);
+  const Locked locked;
+  check_signals();
 }
 
 }  // namespace
+
+#ifdef PYPY_VERSION
+// There the handlers run between the instructions of Python code, and PyErr_CheckSignals does
+// nothing.
+void check_signals() {
+  static PyObject* const nothing = [] {
+    const Ref globals = checked(PyDict_New());
+    return checked(PyRun_String("lambda: None", Py_eval_input, globals.get(), globals.get()))
+        .release();
+  }();
+  checked(PyObject_CallObject(nothing, nullptr));
+}
+#else
+void check_signals() { check(PyErr_CheckSignals()); }
+#endif
 
 void stop_thread() noexcept {
   for (;;) pause();
