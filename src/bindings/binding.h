@@ -18,8 +18,8 @@
 
 #include "heap/access.h"
 #include "heap/pool.h"
-#include "object/cell.h"
-#include "object/value.h"
+#include "object/value/cell.h"
+#include "object/value/value.h"
 
 namespace nvm::bindings {
 

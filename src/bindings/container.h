@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "binding.h"
-#include "object/cell.h"
-#include "object/key.h"
+#include "object/key/key.h"
+#include "object/value/cell.h"
 
 namespace nvm::bindings {
 

@@ -1,7 +1,7 @@
 // nvm.libraries().
 #include "binding.h"
 #include "container.h"
-#include "heap/library_version.h"
+#include "heap/file/library_version.h"
 
 namespace nvm::bindings {
 

@@ -1,5 +1,5 @@
 // The table of allocation classes, seen through the blocks that come from it.
-#include "heap/alloc_classes.h"
+#include "heap/file/alloc_classes.h"
 
 #include <gtest/gtest.h>
 

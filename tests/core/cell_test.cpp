@@ -1,4 +1,4 @@
-#include "object/cell.h"
+#include "object/value/cell.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "object/class_table.h"
+#include "object/record/class_table.h"
 
 #include <string>
 #include <vector>
 
 #include "collect/check.h"
 #include "core/pool_fixture.h"
-#include "object/record.h"
+#include "object/record/record.h"
 
 namespace nvm::object::testing {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "collect/check.h"
 #include "core/pool_fixture.h"
-#include "object/dict.h"
-#include "object/dict_table.h"
+#include "object/dict/dict.h"
+#include "object/dict/dict_table.h"
 
 namespace nvm::object::testing {
 

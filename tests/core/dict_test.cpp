@@ -1,4 +1,4 @@
-#include "object/dict.h"
+#include "object/dict/dict.h"
 
 #include <limits>
 #include <map>

@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "heap/heap_walk.h"
-#include "heap/pool_file.h"
+#include "heap/file/pool_file.h"
+#include "heap/layout/heap_walk.h"
 
 namespace nvm::heap::testing {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "heap/access.h"
-#include "heap/heap_walk.h"
+#include "heap/layout/heap_walk.h"
 #include "heap/pool.h"
 
 namespace nvm::heap::testing {

@@ -1,5 +1,5 @@
 // What is read from the heap's bytes, against a model of what was allocated.
-#include "heap/heap_walk.h"
+#include "heap/layout/heap_walk.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

@@ -1,11 +1,11 @@
-#include "object/key.h"
+#include "object/key/key.h"
 
 #include <algorithm>
 #include <bit>
 #include <vector>
 
-#include "object/compare.h"
-#include "object/hash.h"
+#include "object/key/compare.h"
+#include "object/key/hash.h"
 #include "pool_fixture.h"
 
 namespace nvm::object::testing {

@@ -1,5 +1,5 @@
 // Recovery of libpmemobj's logs, against libpmemobj's own; and logs that lead astray.
-#include "heap/lane_logs.h"
+#include "heap/layout/lane_logs.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 
 #include "backend/backend.h"
 #include "core/file_fixture.h"
-#include "heap/alloc_classes.h"
-#include "heap/checksum.h"
-#include "heap/pmdk_layout.h"
+#include "heap/file/alloc_classes.h"
+#include "heap/layout/checksum.h"
+#include "heap/layout/pmdk_layout.h"
 
 namespace nvm::heap::testing {
 namespace {

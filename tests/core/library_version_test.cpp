@@ -1,4 +1,4 @@
-#include "heap/library_version.h"
+#include "heap/file/library_version.h"
 
 #include <gtest/gtest.h>
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "collect/check.h"
-#include "object/compare.h"
-#include "object/list.h"
-#include "object/list_body.h"
-#include "object/term.h"
+#include "object/key/compare.h"
+#include "object/key/term.h"
+#include "object/list/list.h"
+#include "object/list/list_body.h"
 #include "pool_fixture.h"
 
 namespace nvm::object::testing {

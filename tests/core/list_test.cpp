@@ -1,4 +1,4 @@
-#include "object/list.h"
+#include "object/list/list.h"
 
 #include <algorithm>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "object/number.h"
+#include "object/key/number.h"
 
 #include <gtest/gtest.h>
 

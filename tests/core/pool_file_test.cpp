@@ -1,5 +1,5 @@
 // Pool files: creating, opening, growing, and what bad ones get.
-#include "heap/pool_file.h"
+#include "heap/file/pool_file.h"
 
 #include <libpmemobj.h>
 #include <sys/file.h>
@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "core/file_fixture.h"
-#include "heap/pmdk_layout.h"
-#include "heap/pool_header.h"
+#include "heap/layout/pmdk_layout.h"
+#include "heap/layout/pool_header.h"
 
 namespace nvm::heap::testing {
 namespace {

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "heap/access.h"
-#include "heap/heap_walk.h"
+#include "heap/layout/heap_walk.h"
 #include "heap/pool.h"
-#include "object/list.h"
+#include "object/list/list.h"
 #include "object/store.h"
-#include "object/tuple.h"
+#include "object/tuple/tuple.h"
 
 namespace nvm::object::testing {
 

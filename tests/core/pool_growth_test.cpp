@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "core/file_fixture.h"
-#include "heap/pool_header.h"
-#include "heap/steps.h"
+#include "heap/file/steps.h"
+#include "heap/layout/pool_header.h"
 
 namespace nvm::heap::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "object/record.h"
+#include "object/record/record.h"
 
 #include <atomic>
 #include <map>
@@ -9,8 +9,8 @@
 
 #include "collect/check.h"
 #include "core/pool_fixture.h"
-#include "object/class_table.h"
-#include "object/dict.h"
+#include "object/dict/dict.h"
+#include "object/record/class_table.h"
 
 namespace nvm::object::testing {
 namespace {

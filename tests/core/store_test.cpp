@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "collect/check.h"
-#include "object/dict.h"
+#include "object/dict/dict.h"
 #include "pool_fixture.h"
 
 namespace nvm::object::testing {

@@ -2,7 +2,7 @@
 #include <thread>
 #include <vector>
 
-#include "heap/tx_state.h"
+#include "heap/undo/tx_state.h"
 #include "heap_fixture.h"
 
 namespace nvm::heap::testing {

@@ -1,11 +1,11 @@
-#include "object/tuple.h"
+#include "object/tuple/tuple.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "object/compare.h"
-#include "object/hash.h"
-#include "object/term.h"
+#include "object/key/compare.h"
+#include "object/key/hash.h"
+#include "object/key/term.h"
 #include "pool_fixture.h"
 
 namespace nvm::object::testing {

@@ -1,9 +1,9 @@
-#include "object/value.h"
+#include "object/value/value.h"
 
 #include <bit>
 #include <limits>
 
-#include "object/blob.h"
+#include "object/value/blob.h"
 #include "pool_fixture.h"
 
 namespace nvm::object::testing {

@@ -3,12 +3,12 @@
 #include <map>
 
 #include "heap/access.h"
-#include "object/blob.h"
-#include "object/class_table.h"
-#include "object/dict.h"
-#include "object/list.h"
-#include "object/record.h"
-#include "object/tuple.h"
+#include "object/dict/dict.h"
+#include "object/list/list.h"
+#include "object/record/class_table.h"
+#include "object/record/record.h"
+#include "object/tuple/tuple.h"
+#include "object/value/blob.h"
 
 namespace nvm::crash {
 

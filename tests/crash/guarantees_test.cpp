@@ -12,11 +12,11 @@
 
 #include "backend/backend.h"
 #include "core/pool_fixture.h"
-#include "object/class_table.h"
-#include "object/dict.h"
-#include "object/key.h"
-#include "object/list.h"
-#include "object/record.h"
+#include "object/dict/dict.h"
+#include "object/key/key.h"
+#include "object/list/list.h"
+#include "object/record/class_table.h"
+#include "object/record/record.h"
 #include "pmem/store.h"
 
 namespace nvm::object::testing {

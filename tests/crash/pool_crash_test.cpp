@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "crash/workload.h"
-#include "heap/tx_state.h"
+#include "heap/undo/tx_state.h"
 
 namespace nvm::crash {
 namespace {

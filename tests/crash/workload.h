@@ -10,11 +10,11 @@
 #include "core/pool_fixture.h"
 #include "crash/scenario.h"
 #include "heap/access.h"
-#include "object/class_table.h"
-#include "object/dict.h"
-#include "object/key.h"
-#include "object/list.h"
-#include "object/record.h"
+#include "object/dict/dict.h"
+#include "object/key/key.h"
+#include "object/list/list.h"
+#include "object/record/class_table.h"
+#include "object/record/record.h"
 #include "object/store.h"
 
 namespace nvm::crash {

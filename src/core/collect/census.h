@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "heap/heap_walk.h"
+#include "heap/layout/heap_walk.h"
 #include "heap/pool.h"
 
 namespace nvm::collect {

@@ -1,7 +1,7 @@
 #include "collect/stats.h"
 
 #include "collect/census.h"
-#include "heap/heap_walk.h"
+#include "heap/layout/heap_walk.h"
 
 namespace nvm::collect {
 

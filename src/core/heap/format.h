@@ -93,7 +93,7 @@ struct RootObject {
   uint64_t ro_compatible;  // here forbid writing,
   uint64_t incompatible;   // here forbid opening
   uint64_t hash_key;
-  uint64_t session;  // number of openings for writing; see object/list.h, dict.h
+  uint64_t session;  // number of openings for writing; see object/list/list.h, dict.h
   uint64_t reserved0;
   // line 1
   uint64_t root;       // the cell of pool.root

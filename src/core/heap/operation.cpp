@@ -4,7 +4,7 @@
 #include <string>
 #include <unordered_set>
 
-#include "heap/heap_walk.h"
+#include "heap/layout/heap_walk.h"
 
 namespace nvm::heap {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "heap/operation.h"
-#include "heap/tx_state.h"
+#include "heap/undo/tx_state.h"
 
 namespace nvm::heap {
 

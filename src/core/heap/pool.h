@@ -15,12 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "heap/file/pool_file.h"
 #include "heap/format.h"
 #include "heap/handles.h"
 #include "heap/limbo.h"
 #include "heap/locks.h"
-#include "heap/pool_file.h"
-#include "heap/undo_log.h"
+#include "heap/undo/undo_log.h"
 #include "pmem/error.h"
 #include "pmem/store.h"
 

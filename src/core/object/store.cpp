@@ -4,14 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "object/blob.h"
-#include "object/class_table.h"
-#include "object/dict.h"
-#include "object/hash.h"
-#include "object/key.h"
-#include "object/list.h"
-#include "object/record.h"
-#include "object/tuple.h"
+#include "object/dict/dict.h"
+#include "object/key/hash.h"
+#include "object/key/key.h"
+#include "object/list/list.h"
+#include "object/record/class_table.h"
+#include "object/record/record.h"
+#include "object/tuple/tuple.h"
+#include "object/value/blob.h"
 
 namespace nvm::object {
 

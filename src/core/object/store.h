@@ -2,8 +2,8 @@
 #pragma once
 
 #include "heap/operation.h"
-#include "object/cell.h"
-#include "object/value.h"
+#include "object/value/cell.h"
+#include "object/value/value.h"
 
 namespace nvm::object {
 

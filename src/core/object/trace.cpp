@@ -2,10 +2,10 @@
 
 #include <string>
 
-#include "object/dict.h"
-#include "object/list_body.h"
-#include "object/record.h"
-#include "object/tuple.h"
+#include "object/dict/dict.h"
+#include "object/list/list_body.h"
+#include "object/record/record.h"
+#include "object/tuple/tuple.h"
 
 namespace nvm::object {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "heap/pool.h"
-#include "object/cell.h"
+#include "object/value/cell.h"
 
 namespace nvm::object {
 

@@ -1,0 +1,112 @@
+// PersistentObject: what object.cpp, attribute.cpp, attributes_view.cpp, class_lookup.cpp and
+// object_copy.cpp share.
+//
+// How attributes work
+//   - An attribute's value lies in the object's record. Its name is represented on the class by a
+//     data descriptor (an Attribute), so that reading is the interpreter's own lookup; the
+//     descriptor is put on the class when the name is first stored, or first met in a pool, or
+//     annotated.
+//   - A descriptor keeps what the class itself had under the name (a default, a method). That is
+//   what
+//     Class.name gives, and instance.name where the instance has no such attribute.
+//   - Names that begin with _v_ are volatile: they lie in the instance's dict. So do the values of
+//     functools.cached_property. Names that begin with _p_ are reserved.
+#pragma once
+
+#include <Python.h>
+
+#include <string>
+#include <vector>
+
+#include "container.h"
+#include "object/record/class_table.h"
+#include "object/record/record.h"
+
+namespace nvm::bindings {
+
+struct ObjectProxy {
+  Proxy base;
+  PyObject* dict;  // of volatile attributes; null until there is one
+};
+inline ObjectProxy* as_object(PyObject* self) noexcept {
+  return reinterpret_cast<ObjectProxy*>(self);
+}
+bool is_object(PyObject* object) noexcept;
+
+// ---- attribute.cpp
+
+bool is_attribute(PyObject* object) noexcept;
+// A slot of a class with __slots__: the class has no value of its own there.
+bool is_slot(PyObject* object) noexcept;
+// The class's descriptor for a name, put there if there is none. REQUIRES: the name is a str, and
+// no other data descriptor has it.
+Ref attribute_of(PyTypeObject* type, PyObject* name);
+// Stores, or deletes if value is null, what an Attribute stands for.
+void set_attribute(PyObject* self, PyObject* attribute, PyObject* value);
+// What the class gives for a name, descriptors of ours left aside; null (no exception) if nothing.
+Ref class_value(PyTypeObject* type, PyObject* name);
+// What is under a name in the class's own __dict__; null (no exception) if nothing.
+Ref own_value(PyTypeObject* type, PyObject* name);
+// What a lookup on the class finds; null (no exception) if nothing.
+Ref lookup(PyTypeObject* type, PyObject* name);
+[[noreturn]] void raise_no_attribute(PyTypeObject* type, PyObject* name);
+std::string utf8_of(PyObject* text);
+Ref text_of(const std::string& utf8);
+void register_attribute(PyObject* module);
+
+// ---- class_lookup.cpp
+
+// "module:qualname", UTF-8.
+const std::string& name_of(PyTypeObject* type);
+// The class of a record. Throws a ClassNotFoundError if this program does not have it.
+Ref class_of(PoolObject* pool, heap::Handle* record);
+// Tells that records of this number are instances of this class.
+void remember_class(PoolObject* pool, uint64_t class_id, PyTypeObject* type);
+// Puts the descriptors for annotations and __slots__ on a class, once.
+void prepare_class(PyTypeObject* type);
+// Puts the descriptors for the attributes that a record has on its class.
+void prepare_record(PyTypeObject* type, PoolObject* pool, heap::Handle* record);
+void register_class_lookup();
+
+// ---- object.cpp
+
+bool is_volatile(PyObject* name) noexcept;  // begins with _v_
+// Whether a name's value lies in the instance's dict because of what the class has under it.
+bool is_cached_property(PyObject* class_attribute) noexcept;
+// The instance's dict, null (no exception) if it has none yet.
+Ref volatile_dict(PyObject* self);
+// Calls _v__init__().
+void begin_volatile(PyObject* self);
+// An instance that has no object yet.
+Ref allocate(PyTypeObject* type);
+// Makes an instance the proxy of a new object; its class has this number.
+void adopt_new(PyObject* self, PoolObject* pool, uint64_t class_id, heap::Handle* pinned);
+// Gives an instance a new object in the pool, whose attributes fill(operation, offset) sets.
+template <class F>
+void create_record(PyObject* self, PoolObject* pool, F&& fill) {
+  const std::string& name = name_of(Py_TYPE(self));
+  uint64_t class_id = 0;
+  heap::Handle* pinned = create_pinned(pool, [&](Operation& op) {
+    class_id = object::class_table::ensure(op, name);
+    const Offset offset = object::record::create(op, class_id);
+    fill(op, offset);
+    return offset;
+  });
+  adopt_new(self, pool, class_id, pinned);
+}
+
+// ---- attributes_view.cpp
+
+// All attributes at one instant, in an ordinary dict.
+Ref object_snapshot(Proxy* self);
+PyObject* object_vars(PyObject* self, void*);
+PyObject* object_dir(PyObject* self, PyObject*);
+void register_attributes_view(PyObject* module);
+
+// ---- object_copy.cpp
+
+PyObject* object_copy(PyObject* self, PyObject*);
+PyObject* object_deepcopy(PyObject* self, PyObject* memo);
+PyObject* object_reduce(PyObject* self, PyObject* protocol);
+
+}  // namespace nvm::bindings

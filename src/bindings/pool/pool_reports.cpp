@@ -1,0 +1,171 @@
+// pool.check() and pool.stats().
+#include <string>
+
+#include "collect/check.h"
+#include "collect/stats.h"
+#include "container.h"
+#include "pmem/error.h"
+#include "pool/pool.h"
+
+namespace nvm::bindings {
+
+namespace {
+
+PoolObject* as_pool(PyObject* self) { return reinterpret_cast<PoolObject*>(self); }
+
+// Ownership of a pool for its lifetime.
+class Owning {
+ public:
+  explicit Owning(heap::Pool& pool) : pool_(pool) { pool.own(-1); }
+  ~Owning() { pool_.disown(); }
+  Owning(const Owning&) = delete;
+  Owning& operator=(const Owning&) = delete;
+
+ private:
+  heap::Pool& pool_;
+};
+
+Ref text_of(const std::string& text) {
+  return checked(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
+}
+
+// ---- Progress
+
+// What `progress=` gave: a function of (done, total), or null.
+Ref progress_function(PyObject* progress) {
+  if (progress == nullptr || progress == Py_None || progress == Py_False) return Ref();
+  if (progress != Py_True && PyCallable_Check(progress) != 0) return Ref::borrow(progress);
+  if (progress != Py_True) raise(PyExc_TypeError, "progress must be a function or True");
+  const Ref module = checked(PyImport_ImportModule("nvm._progress"));
+  return checked(PyObject_CallMethod(module.get(), "Bar", nullptr));
+}
+
+// Runs without the interpreter's lock; takes it to call the function and to look for signals.
+collect::Progress report_to(PyObject* function) {
+  return [function](uint64_t done, uint64_t total) {
+    const Locked locked;
+    check_signals();
+    if (function == nullptr) return;
+    checked(PyObject_CallFunction(function, "KK", static_cast<unsigned long long>(done),
+                                  static_cast<unsigned long long>(total)));
+  };
+}
+
+// ---- check
+
+const char* name_of(collect::Finding::Kind kind) {
+  switch (kind) {
+    case collect::Finding::Kind::damage:
+      return "damage";
+    case collect::Finding::Kind::count:
+      return "count";
+    case collect::Finding::Kind::leak:
+      return "leak";
+    case collect::Finding::Kind::limbo:
+      return "limbo";
+  }
+  return "?";
+}
+
+Ref list_of(const std::vector<collect::Finding>& findings) {
+  const Ref module = checked(PyImport_ImportModule("nvm._finding"));
+  const Ref type = checked(PyObject_GetAttrString(module.get(), "Finding"));
+  Ref list = checked(PyList_New(0));
+  for (const collect::Finding& finding : findings) {
+    const Ref what = text_of(finding.what);
+    const Ref item =
+        checked(PyObject_CallFunction(type.get(), "sKO", name_of(finding.kind),
+                                      static_cast<unsigned long long>(finding.offset), what.get()));
+    check(PyList_Append(list.get(), item.get()));
+  }
+  return list;
+}
+
+collect::CheckReport check_unlocked(heap::Pool& pool, const collect::Progress& progress) {
+  const Owning owning(pool);
+  const Unlocked unlocked;
+  return collect::check(pool, progress);
+}
+
+PyObject* pool_check(PyObject* self, PyObject* args, PyObject* kw) {
+  static const char* names[] = {"progress", nullptr};
+  PyObject* progress = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kw, "|$O:check", const_cast<char**>(names), &progress))
+    return nullptr;
+  return guarded([&] {
+    heap::Pool& pool = usable(as_pool(self));
+    if (pool.in_transaction())
+      throw Error(ErrorKind::transaction, "check() called inside a transaction", 0, pool.path());
+    const Ref function = progress_function(progress);
+    const collect::CheckReport report = check_unlocked(pool, report_to(function.get()));
+    return list_of(report.findings).release();
+  });
+}
+
+// ---- stats
+
+void set_number(const Ref& dict, const char* name, uint64_t number) {
+  check(PyDict_SetItemString(dict.get(), name, checked(PyLong_FromUnsignedLongLong(number)).get()));
+}
+
+Ref dict_of(const std::map<std::string, collect::TypeStats>& types) {
+  Ref all = checked(PyDict_New());
+  for (const auto& [name, type] : types) {
+    const Ref one = checked(PyDict_New());
+    set_number(one, "count", type.count);
+    set_number(one, "bytes", type.bytes);
+    check(PyDict_SetItem(all.get(), text_of(name).get(), one.get()));
+  }
+  return all;
+}
+
+PyObject* pool_stats(PyObject* self, PyObject*) {
+  return guarded([&] {
+    heap::Pool& pool = usable(as_pool(self));
+    const collect::Stats stats = [&pool] {
+      const Owning owning(pool);
+      return collect::stats(pool);
+    }();
+    Ref dict = checked(PyDict_New());
+    set_number(dict, "size", stats.size);
+    set_number(dict, "limit", stats.limit);
+    set_number(dict, "allocated_bytes", stats.allocated_bytes);
+    set_number(dict, "free_bytes", stats.free_bytes);
+    set_number(dict, "largest_free", stats.largest_free);
+    set_number(dict, "objects", stats.objects);
+    set_number(dict, "blobs", stats.blobs);
+    set_number(dict, "blob_bytes", stats.blob_bytes);
+    set_number(dict, "limbo", stats.limbo);
+    set_number(dict, "classes", stats.classes);
+    set_number(dict, "session", stats.session);
+    check(PyDict_SetItemString(dict.get(), "types", dict_of(stats.types).get()));
+    return dict.release();
+  });
+}
+
+}  // namespace
+
+const std::vector<PyMethodDef> report_methods = {
+    {"check", as_method(pool_check), METH_VARARGS | METH_KEYWORDS,
+     "check($self, /, *, progress=None)\n--\n\n"
+     "Look through the whole pool and say what is wrong with it.\n\n"
+     "Everything that can be reached is looked at: values, reference counts, indexes, and whether\n"
+     "each allocated block belongs to something. Other threads can read meanwhile, not write.\n\n"
+     "Args:\n"
+     "    progress: A function that is called with the blocks done and in all, or True for a "
+     "bar.\n\n"
+     "Returns:\n"
+     "    list[Finding]: What was found, each a (kind, offset, what) tuple; empty: it is sound.\n\n"
+     "Raises:\n"
+     "    TransactionError: This thread is inside a transaction of the pool."},
+    {"stats", pool_stats, METH_NOARGS,
+     "stats($self, /)\n--\n\n"
+     "How the pool's room is used, as a dict.\n\n"
+     "size, limit: of the file, in bytes; allocated_bytes, free_bytes; largest_free: the largest\n"
+     "block that fits without growing; objects; blobs, blob_bytes: large values; limbo: objects\n"
+     "that wait to be freed; classes; session: how often it has been opened for writing; types:\n"
+     "for each type's name its count and bytes."},
+};
+
+}  // namespace nvm::bindings

@@ -1,0 +1,285 @@
+// From cells to Python objects of exactly the type and value that went in.
+//
+// fetch() runs under the latch. There it makes objects that the collector does not track, which
+// runs no other code, and pins what is mutable. Tuples and frozensets are copied out as a whole,
+// each once, without recursion. build() makes the tracked objects after the latch.
+#include <unordered_map>
+
+#include "binding.h"
+#include "object/tuple/tuple.h"
+#include "object/value/blob.h"
+#include "pmem/error.h"
+
+namespace nvm::bindings {
+
+using heap::Offset;
+using heap::Pool;
+using heap::Type;
+using object::Cell;
+namespace blob = object::blob;
+
+struct Decoded::Tree {
+  static constexpr size_t kNone = SIZE_MAX;
+  struct Item {
+    PyObject* leaf = nullptr;        // owned
+    heap::Handle* pinned = nullptr;  // owned
+    size_t node = kNone;             // of nodes
+  };
+  struct Node {
+    bool frozenset;
+    size_t first;  // of items
+    size_t count;
+  };
+  explicit Tree(Pool& from) : pool(from) {}
+  ~Tree() {
+    for (Item& item : items) {
+      if (item.pinned != nullptr) unpin(pool, item.pinned);
+      Py_XDECREF(item.leaf);
+    }
+  }
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+
+  Pool& pool;
+  std::vector<Item> items;
+  std::vector<Node> nodes;
+  std::vector<size_t> order;  // of nodes: each after those it holds; the root is the last
+};
+
+namespace {
+
+constexpr uint32_t kMaxCharacter = 0x10FFFF;
+
+PyObject* decode_constant(Cell cell) {
+  PyObject* const constants[] = {Py_None, Py_False, Py_True, Py_Ellipsis};
+  PyObject* constant = constants[cell.bits() - 1];
+  Py_INCREF(constant);
+  return constant;
+}
+
+unsigned short_length(Cell cell) {
+  const unsigned length = cell.short_length();
+  if (length > Cell::kShortMax) throw_corrupt("damaged: a short text of impossible length");
+  return length;
+}
+
+// PyUnicode_FromKindAndData finds the canonical form by itself: a damaged pool cannot make another.
+PyObject* decode_short_str(Cell cell) {
+  char characters[Cell::kShortMax];
+  cell.short_copy(characters);
+  return PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, characters,
+                                   static_cast<Py_ssize_t>(short_length(cell)));
+}
+
+PyObject* decode_short_bytes(Cell cell) {
+  char bytes[Cell::kShortMax];
+  cell.short_copy(bytes);
+  return PyBytes_FromStringAndSize(bytes, static_cast<Py_ssize_t>(short_length(cell)));
+}
+
+PyObject* decode_str(const blob::View& view) {
+  if (view.width == 4) {
+    const auto* characters = reinterpret_cast<const uint32_t*>(view.data);
+    for (uint64_t i = 0; i < view.length; ++i)
+      if (characters[i] > kMaxCharacter) throw_corrupt("damaged: a str with impossible characters");
+  }
+  return PyUnicode_FromKindAndData(view.width, view.data, static_cast<Py_ssize_t>(view.length));
+}
+
+PyObject* decode_integer(const blob::View& view) {
+  const auto* magnitude = reinterpret_cast<const unsigned char*>(view.data);
+  PyObject* integer = _PyLong_FromByteArray(magnitude, view.length, 1, 0);
+  if (integer == nullptr || !view.negative) return integer;
+  const Ref positive(integer);
+  return PyNumber_Negative(positive.get());
+}
+
+double real_at(const char* data) {
+  double value = 0;
+  std::memcpy(&value, data, sizeof value);
+  return value;
+}
+
+PyObject* decode_blob(const Pool& pool, Offset offset) {
+  const blob::View view = blob::view(pool, offset);
+  switch (view.type) {
+    case blob::BlobType::str:
+      return decode_str(view);
+    case blob::BlobType::bytes:
+      return PyBytes_FromStringAndSize(view.data, static_cast<Py_ssize_t>(view.length));
+    case blob::BlobType::integer:
+      return decode_integer(view);
+    case blob::BlobType::real:
+      return PyFloat_FromDouble(real_at(view.data));
+    case blob::BlobType::complex:
+      return PyComplex_FromDoubles(real_at(view.data), real_at(view.data + sizeof(double)));
+  }
+  throw_corrupt("damaged: a value of unknown type");
+}
+
+// What is no object: new reference.
+PyObject* decode_leaf(const Pool& pool, Cell cell) {
+  PyObject* leaf = nullptr;
+  switch (cell.kind()) {
+    case Cell::Kind::constant:
+      return decode_constant(cell);
+    case Cell::Kind::integer:
+      leaf = PyLong_FromLongLong(cell.as_integer());
+      break;
+    case Cell::Kind::real:
+      leaf = PyFloat_FromDouble(cell.as_real());
+      break;
+    case Cell::Kind::str:
+      leaf = decode_short_str(cell);
+      break;
+    case Cell::Kind::bytes:
+      leaf = decode_short_bytes(cell);
+      break;
+    case Cell::Kind::blob:
+      leaf = decode_blob(pool, cell.offset());
+      break;
+    default:
+      throw_corrupt("damaged: a cell that is no value");
+  }
+  if (leaf == nullptr) throw PythonError{};
+  return leaf;
+}
+
+bool is_tree(Type type) { return type == Type::tuple || type == Type::frozenset; }
+
+Type type_of(const Pool& pool, Offset offset) {
+  const auto type = static_cast<Type>(pool.type_number(offset));
+  if (type == Type::list || type == Type::dict || type == Type::record || is_tree(type))
+    return type;
+  throw Error(ErrorKind::corrupt,
+              "damaged or of a later version: the object at offset " + std::to_string(offset) +
+                  " is of type " + std::to_string(static_cast<uint64_t>(type)),
+              EUCLEAN, pool.path());
+}
+
+// Copies tuples and frozensets out, depth first.
+class TreeReader {
+ public:
+  TreeReader(Pool& pool, Decoded::Tree& tree) : pool_(pool), tree_(tree) {}
+
+  void read(Offset root) {
+    enter(root);
+    while (!open_.empty()) {
+      if (open_.back().next == open_.back().cells.size()) {
+        leave();
+      } else {
+        read_next();
+      }
+    }
+  }
+
+ private:
+  struct Frame {
+    size_t node;
+    std::span<const uint64_t> cells;
+    size_t next;
+  };
+
+  void enter(Offset offset) {
+    const std::span<const uint64_t> cells = object::tuple::cells(pool_, offset);
+    const size_t node = tree_.nodes.size();
+    tree_.nodes.push_back(
+        {type_of(pool_, offset) == Type::frozenset, tree_.items.size(), cells.size()});
+    tree_.items.resize(tree_.items.size() + cells.size());
+    finished_.push_back(false);
+    numbers_.emplace(offset, node);
+    open_.push_back({node, cells, 0});
+  }
+
+  void leave() {
+    tree_.order.push_back(open_.back().node);
+    finished_[open_.back().node] = true;
+    open_.pop_back();
+  }
+
+  void read_next() {
+    Frame& frame = open_.back();
+    const Cell cell(frame.cells[frame.next]);
+    const size_t place = tree_.nodes[frame.node].first + frame.next;
+    ++frame.next;
+    if (cell.kind() != Cell::Kind::object) {
+      tree_.items[place].leaf = decode_leaf(pool_, cell);
+    } else if (!is_tree(type_of(pool_, cell.offset()))) {
+      tree_.items[place].pinned = pool_.handles().pin(cell.offset());
+    } else {
+      tree_.items[place].node = node_at(cell.offset());
+    }
+  }
+
+  size_t node_at(Offset offset) {
+    const auto found = numbers_.find(offset);
+    if (found != numbers_.end()) {
+      if (!finished_[found->second]) throw_corrupt("damaged: a tuple that holds itself");
+      return found->second;
+    }
+    const size_t node = tree_.nodes.size();
+    enter(offset);
+    return node;
+  }
+
+  Pool& pool_;
+  Decoded::Tree& tree_;
+  std::unordered_map<Offset, size_t> numbers_;
+  std::vector<bool> finished_;
+  std::vector<Frame> open_;
+};
+
+// Proxies first, so that nobody sees a tuple that is being filled.
+void build_proxies(PoolObject* pool, Decoded::Tree& tree) {
+  for (Decoded::Tree::Item& item : tree.items)
+    if (item.pinned != nullptr)
+      item.leaf = proxy_for(pool, std::exchange(item.pinned, nullptr)).release();
+}
+
+Ref build_tree(Decoded::Tree& tree) {
+  std::vector<Ref> built(tree.nodes.size());
+  for (const size_t number : tree.order) {
+    const Decoded::Tree::Node& node = tree.nodes[number];
+    Ref tuple = checked(PyTuple_New(static_cast<Py_ssize_t>(node.count)));
+    for (size_t i = 0; i < node.count; ++i) {
+      Decoded::Tree::Item& item = tree.items[node.first + i];
+      PyObject* part = item.node == Decoded::Tree::kNone
+                           ? std::exchange(item.leaf, nullptr)
+                           : Ref::borrow(built[item.node].get()).release();
+      PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), part);
+    }
+    built[number] = node.frozenset ? checked(PyFrozenSet_New(tuple.get())) : std::move(tuple);
+  }
+  return std::move(built[tree.order.back()]);
+}
+
+}  // namespace
+
+Decoded Decoded::fetch(Pool& pool, Cell cell) {
+  Decoded decoded;
+  if (cell.kind() != Cell::Kind::object) {
+    decoded.leaf_ = decode_leaf(pool, cell);
+  } else if (!is_tree(type_of(pool, cell.offset()))) {
+    decoded.pinned_ = pool.handles().pin(cell.offset());
+  } else {
+    decoded.tree_ = new Tree(pool);
+    TreeReader(pool, *decoded.tree_).read(cell.offset());
+  }
+  return decoded;
+}
+
+Ref Decoded::build(PoolObject* pool) {
+  if (leaf_ != nullptr) return Ref(std::exchange(leaf_, nullptr));
+  if (pinned_ != nullptr) return proxy_for(pool, std::exchange(pinned_, nullptr));
+  build_proxies(pool, *tree_);
+  return build_tree(*tree_);
+}
+
+void Decoded::drop() noexcept {
+  // Its pool: whoever decodes keeps it alive.
+  if (pinned_ != nullptr) unpin(pinned_->pool(), pinned_);
+  Py_XDECREF(leaf_);
+  delete tree_;
+}
+
+}  // namespace nvm::bindings

@@ -1,0 +1,283 @@
+// From Python objects to values: exact types only, without recursion, before any latch is taken.
+//
+// Containers may change while they are read (a signal handler, a finalizer, another thread after
+// it): every object that a value points into, and every container, is held by a reference of its
+// own until the operation is over.
+#include "values/encode.h"
+
+#include <string>
+#include <unordered_map>
+
+#include "binding.h"
+#include "object/store.h"
+#include "pmem/error.h"
+
+namespace nvm::bindings {
+
+using object::Graph;
+using object::Node;
+using object::Value;
+using Purpose = Encoded::Purpose;
+
+// A container with all that it holds.
+struct Encoded::Parts {
+  Graph graph;
+  std::vector<PyObject*> keep;  // containers, texts and proxies; owned
+  std::vector<Place> places;    // of the nodes, for messages
+  ~Parts() {
+    for (PyObject* object : keep) Py_DECREF(object);
+  }
+};
+
+namespace {
+
+// How many values are encoded between two looks for signals.
+constexpr size_t kSignalInterval = size_t{1} << 16;
+
+// Something in the value can never be equal to a stored one.
+struct NotComparable {};
+
+enum class Form : uint8_t { plain, container };
+
+Value encode_str(PyObject* text) {
+#if PY_VERSION_HEX < 0x030C0000
+  check(PyUnicode_READY(text));
+#endif
+  return Value::str(PyUnicode_DATA(text), static_cast<uint64_t>(PyUnicode_GET_LENGTH(text)),
+                    static_cast<unsigned>(PyUnicode_KIND(text)), PyUnicode_IS_ASCII(text) != 0);
+}
+
+Value encode_bytes(PyObject* bytes) {
+  return Value::bytes_of(PyBytes_AS_STRING(bytes), static_cast<uint64_t>(PyBytes_GET_SIZE(bytes)));
+}
+
+// An integer beyond 64 bits; `keep` gets the bytes of its magnitude.
+Value encode_large_integer(PyObject* integer, bool negative, Ref& keep) {
+  // int's own methods: a subclass may have others.
+  const Ref magnitude = checked(PyObject_CallMethod(
+      reinterpret_cast<PyObject*>(&PyLong_Type), negative ? "__neg__" : "__pos__", "O", integer));
+  const Ref bits = checked(PyObject_CallMethod(magnitude.get(), "bit_length", nullptr));
+  const Py_ssize_t length = (PyLong_AsSsize_t(bits.get()) + 7) / 8;
+  keep = checked(PyObject_CallMethod(magnitude.get(), "to_bytes", "ns", length, "little"));
+  return Value::big_integer(PyBytes_AS_STRING(keep.get()), static_cast<uint64_t>(length), negative);
+}
+
+Value encode_integer(PyObject* integer, Ref& keep) {
+  int overflow = 0;
+  const long long small = PyLong_AsLongLongAndOverflow(integer, &overflow);
+  if (overflow != 0) return encode_large_integer(integer, overflow < 0, keep);
+  if (small == -1 && PyErr_Occurred()) throw PythonError{};
+  return Value::integer_of(small);
+}
+
+Value encode_proxy(PoolObject* pool, PyObject* object, Purpose purpose, Ref& keep) {
+  if (as_proxy(object)->pool != pool) {
+    if (purpose == Purpose::look_up) throw NotComparable{};
+    throw Error(ErrorKind::type,
+                "an object of another pool cannot be stored: store a copy of it, made by "
+                "its .to_python()");
+  }
+  keep = Ref::borrow(object);
+  return Value::object_at(offset_of(as_proxy(object)));
+}
+
+// The storable type that `type` is, or, for look_up, behaves as.
+PyTypeObject* base_for(PyTypeObject* type, Purpose purpose) {
+  if (purpose == Purpose::store) return type;
+  for (PyTypeObject* base : {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyBytes_Type,
+                             &PyTuple_Type, &PyFrozenSet_Type, &PyComplex_Type}) {
+    if (PyType_IsSubtype(type, base) != 0) return inherits_comparison(type, base) ? base : type;
+  }
+  return type;
+}
+
+bool is_container(const PyTypeObject* type) {
+  return type == &PyList_Type || type == &PyDict_Type || type == &PyTuple_Type ||
+         type == &PyFrozenSet_Type;
+}
+
+// What has no parts; `keep` gets the object that the value points into, if any.
+Form encode_plain(PoolObject* pool, PyObject* object, Purpose purpose, Value& value, Ref& keep) {
+  PyTypeObject* type = Py_TYPE(object);
+  for (;;) {
+    if (type == &PyUnicode_Type) {
+      value = encode_str(object);
+      if (value.kind != Value::Kind::cell) keep = Ref::borrow(object);
+    } else if (type == &PyLong_Type) {
+      value = encode_integer(object, keep);
+    } else if (type == &PyFloat_Type) {
+      value = Value::real_of(PyFloat_AS_DOUBLE(object));
+    } else if (object == Py_None) {
+      value = Value::of(object::Cell::none());
+    } else if (type == &PyBool_Type) {
+      value = Value::of(object::Cell::boolean(object == Py_True));
+    } else if (is_container(type)) {
+      return Form::container;
+    } else if (type == &PyBytes_Type) {
+      value = encode_bytes(object);
+      if (value.kind != Value::Kind::cell) keep = Ref::borrow(object);
+    } else if (is_proxy(object)) {
+      value = encode_proxy(pool, object, purpose, keep);
+    } else if (type == &PyComplex_Type) {
+      value = Value::complex_of(PyComplex_RealAsDouble(object), PyComplex_ImagAsDouble(object));
+    } else if (object == Py_Ellipsis) {
+      value = Value::of(object::Cell::ellipsis());
+    } else {
+      PyTypeObject* base = base_for(type, purpose);
+      if (base != type) {
+        type = base;
+        continue;
+      }
+      if (purpose == Purpose::look_up) throw NotComparable{};
+      throw Error(ErrorKind::type, refusal(object));
+    }
+    return Form::plain;
+  }
+}
+
+heap::Type node_type(PyObject* container) {
+  if (PyList_Check(container)) return heap::Type::list;
+  if (PyDict_Check(container)) return heap::Type::dict;
+  if (PyTuple_Check(container)) return heap::Type::tuple;
+  return heap::Type::frozenset;
+}
+
+}  // namespace
+
+// Turns containers into nodes, each once, breadth first.
+class Encoder {
+ public:
+  Encoder(PoolObject* pool, Purpose purpose, Encoded::Parts& parts)
+      : pool_(pool), purpose_(purpose), parts_(parts) {}
+
+  Node* encode(PyObject* root) {
+    Node* node = node_for(root, Place{});
+    for (size_t i = 0; i < parts_.graph.nodes.size(); ++i) expand(i);
+    return node;
+  }
+
+ private:
+  // Keeps an object alive until the operation is over.
+  PyObject* keep(Ref object) {
+    parts_.keep.push_back(object.get());
+    return object.release();
+  }
+
+  Node* node_for(PyObject* container, Place place) {
+    const auto [found, fresh] = nodes_.try_emplace(container, nullptr);
+    if (!fresh) return found->second;
+    containers_.push_back(keep(Ref::borrow(container)));
+    if (place.key != nullptr) keep(Ref::borrow(place.key));
+    parts_.places.push_back(place);
+    Node& node = parts_.graph.nodes.emplace_back();
+    node.type = node_type(container);
+    return found->second = &node;
+  }
+
+  // Takes the reference: the part may be gone from its container at any moment.
+  void add_part(size_t parent, Ref part, Place::Kind kind, uint64_t index, PyObject* key) {
+    if (++encoded_ % kSignalInterval == 0) check_signals();
+    const Place place{parent, kind, index, key};
+    Value value;
+    Ref kept;
+    try {
+      if (encode_plain(pool_, part.get(), purpose_, value, kept) == Form::container)
+        value = Value::of(node_for(part.get(), place));
+    } catch (const Error& error) {
+      throw Error(error.kind(), std::string(error.what()) + path_of(parts_.places, place),
+                  error.error_number(), error.file());
+    }
+    if (kept) keep(std::move(kept));
+    parts_.graph.nodes[parent].items.push_back(value);
+  }
+
+  void expand(size_t number) {
+    PyObject* container = containers_[number];
+    switch (parts_.graph.nodes[number].type) {
+      case heap::Type::list:
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(container); ++i)
+          add_item(number, PyList_GET_ITEM(container, i), i);
+        break;
+      case heap::Type::tuple:
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(container); ++i)
+          add_item(number, PyTuple_GET_ITEM(container, i), i);
+        break;
+      case heap::Type::dict:
+        add_entries(number, container);
+        break;
+      default:
+        add_elements(number, container);
+    }
+  }
+
+  void add_item(size_t number, PyObject* item, Py_ssize_t index) {
+    add_part(number, Ref::borrow(item), Place::Kind::item, static_cast<uint64_t>(index), nullptr);
+  }
+
+  void add_entries(size_t number, PyObject* dict) {
+    const Py_ssize_t size = PyDict_Size(dict);
+    PyObject* key = nullptr;
+    PyObject* value = nullptr;
+    Py_ssize_t position = 0;
+    for (uint64_t i = 0; PyDict_Next(dict, &position, &key, &value) != 0; ++i) {
+      Ref held_key = Ref::borrow(key);
+      Ref held_value = Ref::borrow(value);
+      check_key(key);
+      add_part(number, Ref::borrow(key), Place::Kind::key, i, nullptr);
+      add_part(number, std::move(held_value), Place::Kind::value, i, held_key.get());
+    }
+    if (PyDict_Size(dict) == size) return;
+    PyErr_SetString(PyExc_RuntimeError, "dictionary changed size while it was being stored");
+    throw PythonError{};
+  }
+
+  void add_elements(size_t number, PyObject* set) {
+    const Ref iterator = checked(PyObject_GetIter(set));
+    while (Ref element{PyIter_Next(iterator.get())})
+      add_part(number, std::move(element), Place::Kind::element, 0, nullptr);
+    if (PyErr_Occurred()) throw PythonError{};
+  }
+
+  PoolObject* pool_;
+  Purpose purpose_;
+  Encoded::Parts& parts_;
+  std::vector<PyObject*> containers_;  // of the nodes; borrowed from keep
+  std::unordered_map<PyObject*, Node*> nodes_;
+  size_t encoded_ = 0;
+};
+
+Encoded::Encoded(PoolObject* pool, PyObject* object, Purpose purpose) {
+  try {
+    Ref keep;
+    if (encode_plain(pool, object, purpose, root_, keep) == Form::plain) {
+      keep_ = keep.release();
+      return;
+    }
+    parts_ = std::make_unique<Parts>();
+    root_ = Value::of(Encoder(pool, purpose, *parts_).encode(object));
+    parts_->graph.root = root_;
+  } catch (const NotComparable&) {
+    comparable_ = false;
+    parts_.reset();
+  }
+}
+
+Encoded::Encoded(Encoded&& other) noexcept
+    : root_(other.root_),
+      comparable_(other.comparable_),
+      keep_(std::exchange(other.keep_, nullptr)),
+      parts_(std::move(other.parts_)) {}
+
+Encoded::~Encoded() { Py_XDECREF(keep_); }
+
+void Encoded::begin() {
+  if (keep_ != nullptr && root_.kind == Value::Kind::object) offset_of(as_proxy(keep_));
+  if (!parts_) return;
+  object::forget(parts_->graph);
+  for (PyObject* object : parts_->keep)
+    if (is_proxy(object)) offset_of(as_proxy(object));
+}
+
+const std::vector<Value>& Encoded::items() const { return root_.node->items; }
+
+}  // namespace nvm::bindings

@@ -1,0 +1,143 @@
+#include "heap/file/alloc_classes.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "heap/file/posix_file.h"
+#include "heap/layout/pmdk_layout.h"
+
+namespace nvm::heap {
+namespace {
+
+// libpmemobj takes up to this many units of a run for one block when it chooses by itself.
+constexpr uint64_t kMaxUnitsOfBlock = 8;
+// A block that needs more than this cannot be put in our classes even by libpmemobj's own choice.
+constexpr size_t kOwnChoiceFrom = kMaxUnitsOfBlock * kCountedUnits.back();
+constexpr unsigned kClassIds = 255;
+
+// For each number of 16-byte steps, the index of the smallest unit that holds them.
+template <size_t N>
+constexpr auto index_by_steps(const std::array<uint16_t, N>& units) {
+  constexpr size_t step_count = 1024 / kUnitStep + 8;
+  std::array<uint8_t, step_count> index{};
+  for (size_t steps = 0; steps < step_count; ++steps) {
+    size_t unit = 0;
+    while (unit < N && units[unit] < steps * kUnitStep) ++unit;
+    index[steps] = static_cast<uint8_t>(unit);
+  }
+  return index;
+}
+constexpr auto kBlobIndex = index_by_steps(kBlobUnits);
+constexpr auto kCountedIndex = index_by_steps(kCountedUnits);
+static_assert(kBlobIndex.size() * kUnitStep > kBlobUnits.back());
+static_assert(kCountedIndex.size() * kUnitStep > kCountedUnits.back());
+
+constexpr uint64_t steps_for(uint64_t bytes) { return (bytes + kUnitStep - 1) / kUnitStep; }
+constexpr uint64_t units_for(uint64_t bytes, uint64_t unit) { return (bytes + unit - 1) / unit; }
+
+// Units of a run as libpmemobj wants them told: it derives the chunks from them.
+constexpr unsigned units_of_run(size_t unit, uint32_t chunks) {
+  return static_cast<unsigned>((chunks * pmdk::kChunkSize - sizeof(pmdk::RunHeader)) / unit);
+}
+
+std::string query(unsigned id) { return "heap.alloc_class." + std::to_string(id) + ".desc"; }
+
+}  // namespace
+
+void AllocClasses::find_defaults(PMEMobjpool* pool) {
+  defaults_.clear();
+  for (unsigned id = 1; id < kClassIds; ++id) {
+    pobj_alloc_class_desc desc{};
+    if (pmemobj_ctl_get(pool, query(id).c_str(), &desc) != 0) continue;
+    if (desc.header_type != POBJ_HEADER_COMPACT || desc.unit_size == 0) continue;
+    const uint64_t bytes = uint64_t{desc.units_per_block} * desc.unit_size;
+    defaults_.push_back({static_cast<uint8_t>(id),
+                         static_cast<uint32_t>(units_for(bytes, pmdk::kChunkSize)),
+                         desc.unit_size});
+  }
+}
+
+uint8_t AllocClasses::enroll(PMEMobjpool* pool, const std::string& file, size_t unit, bool counted,
+                             uint32_t chunks) const {
+  if (counted) {
+    for (const Default& known : defaults_) {
+      if (known.unit == unit && known.chunks == chunks) return known.id;
+    }
+  }
+  pobj_alloc_class_desc desc{};
+  desc.unit_size = unit;
+  desc.units_per_block = units_of_run(unit, chunks);
+  desc.header_type = counted ? POBJ_HEADER_COMPACT : POBJ_HEADER_NONE;
+  if (pmemobj_ctl_set(pool, "heap.alloc_class.new.desc", &desc) != 0) {
+    throw_error(ErrorKind::internal, file,
+                std::string("libpmemobj refuses an allocation class: ") + pmemobj_errormsg());
+  }
+  return static_cast<uint8_t>(desc.class_id);
+}
+
+void AllocClasses::register_all(PMEMobjpool* pool, const std::string& file) {
+  find_defaults(pool);
+  for (size_t i = 0; i < kBlobUnits.size(); ++i)
+    blobs_[i] = enroll_pair(pool, file, kBlobUnits[i], false);
+  for (size_t i = 0; i < kCountedUnits.size(); ++i)
+    counted_[i] = enroll_pair(pool, file, kCountedUnits[i], true);
+}
+
+AllocClasses::Pair AllocClasses::enroll_pair(PMEMobjpool* pool, const std::string& file,
+                                             size_t unit, bool counted) const {
+  // When libpmemobj chooses by itself (an extension of a log), it looks at the last class first.
+  const uint8_t large = enroll(pool, file, unit, counted, kLargeRunChunks);
+  const uint8_t small = enroll(pool, file, unit, counted, kSmallRunChunks);
+  return {small, large, 0, units_of_run(unit, kLargeRunChunks)};
+}
+
+AllocClasses::Candidates AllocClasses::candidates(size_t bytes, bool counted, bool large_heap) {
+  Pair* pair = nullptr;
+  const uint64_t steps = steps_for(counted ? bytes + kBlockHeader : bytes);
+  if (!counted && bytes <= kBlobUnits.back()) {
+    pair = &blobs_[kBlobIndex[steps]];
+  } else if (counted && bytes + kBlockHeader <= kCountedUnits.back()) {
+    pair = &counted_[kCountedIndex[steps]];
+  } else {
+    return larger(bytes);
+  }
+  Candidates result;
+  if (pair->detour != 0) {
+    --pair->detour;
+    large_heap = !large_heap;
+  } else {
+    result.detour = &pair->detour;
+    result.detour_blocks = pair->detour_blocks;
+  }
+  result.add(large_heap ? pair->large : pair->small);
+  result.add(large_heap ? pair->small : pair->large);
+  return result;
+}
+
+// The default class that wastes least, then those whose runs need fewer chunks: a full heap often
+// has room for them when it has none for the best.
+AllocClasses::Candidates AllocClasses::larger(size_t bytes) const {
+  const uint64_t need = bytes + kBlockHeader;
+  Candidates result;
+  uint32_t chunks = std::numeric_limits<uint32_t>::max();
+  if (need > kOwnChoiceFrom) result.add(0);
+  while (result.count < kMaxCandidates && chunks > 1) {
+    const Default* best = nullptr;
+    uint64_t least = std::numeric_limits<uint64_t>::max();
+    for (const Default& known : defaults_) {
+      const uint64_t units = units_for(need, known.unit);
+      if (units > kMaxUnitsOfBlock || known.chunks >= chunks) continue;
+      const uint64_t waste = units * known.unit - need;
+      if (waste < least) {
+        least = waste;
+        best = &known;
+      }
+    }
+    if (best == nullptr) break;
+    result.add(best->id);
+    chunks = best->chunks;
+  }
+  return result;
+}
+
+}  // namespace nvm::heap

@@ -1,0 +1,167 @@
+// What is done with an open pool; how one is opened is in pool_open.cpp.
+#include "heap/file/pool_file.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "heap/file/steps.h"
+#include "heap/layout/heap_walk.h"
+#include "heap/layout/pool_header.h"
+#include "pmem/store.h"
+
+namespace nvm::heap {
+namespace {
+
+constexpr std::chrono::milliseconds kReopenPause{5};
+constexpr int kReopenAttempts = 400;
+
+}  // namespace
+
+PoolFile::~PoolFile() {
+  if (!forked_) stop();
+}
+
+void PoolFile::require_writable() const {
+  if (forked_) throw_error(ErrorKind::forked, path_, "the pool belongs to the parent process");
+  if (pool_ == nullptr) {
+    throw_error(ErrorKind::read_only, path_,
+                broken_ ? "the pool could not be opened again after it had grown"
+                        : "the pool is open for reading only",
+                EROFS);
+  }
+}
+
+// ---- Blocks
+
+Offset PoolFile::reserve(size_t bytes, BlockKind kind, Action& action) {
+  require_writable();
+  if (bytes > kMaxBlock - kBlockHeader) {
+    throw_error(ErrorKind::value, path_,
+                "a block of " + std::to_string(bytes) + " bytes is larger than any can be");
+  }
+  const auto candidates = classes_.candidates(bytes, kind.counted, size_ >= kLargeRunsFrom);
+  for (size_t i = 0; i < candidates.count; ++i) {
+    const PMEMoid block =
+        pmemobj_xreserve(pool_, &action, std::max<size_t>(bytes, 1),
+                         static_cast<uint64_t>(kind.type), POBJ_CLASS_ID(candidates.ids[i]));
+    if (OID_IS_NULL(block)) continue;
+    AllocClasses::took(candidates, i);
+    return block.off;
+  }
+  return 0;
+}
+
+void PoolFile::cancel(Action* actions, size_t count) noexcept {
+  if (pool_ != nullptr && count != 0) pmemobj_cancel(pool_, actions, count);
+}
+
+void PoolFile::set_value(Action& action, uint64_t* word, uint64_t value) noexcept {
+  pmemobj_set_value(pool_, &action, word, value);
+}
+
+void PoolFile::defer_free(Action& action, Offset block) noexcept {
+  pmemobj_defer_free(pool_, PMEMoid{pool_id_, block}, &action);
+}
+
+void PoolFile::publish(Action* actions, size_t count) {
+  require_writable();
+  if (count > kMaxActions)
+    throw_error(ErrorKind::internal, path_, "a publish of " + std::to_string(count) + " actions");
+  pmem::hook_publish();
+  if (pmemobj_publish(pool_, actions, count) == 0) return;
+  const std::string why = pmemobj_errormsg();
+  pmemobj_cancel(pool_, actions, count);
+  pmemobj_publish(pool_, nullptr, 0);  // gives back what the failed one has reserved
+  throw_error(ErrorKind::full, path_, "no room to publish: " + why, ENOMEM);
+}
+
+bool PoolFile::is_allocated(Offset block) const noexcept {
+  return block_at(base_, size_, block).has_value();
+}
+
+uint64_t PoolFile::usable_size(Offset block) const noexcept {
+  const std::optional<Block> found = block_at(base_, size_, block);
+  return found ? found->usable : 0;
+}
+
+Type PoolFile::type_of(Offset block) const noexcept {
+  const std::optional<Block> found = block_at(base_, size_, block);
+  return found ? static_cast<Type>(found->type) : Type::none;
+}
+
+// ---- Growth
+
+void PoolFile::grow() {
+  require_writable();
+  const uint64_t size = extend_file();
+  passed(Step::file_extended);
+  stop();
+  passed(Step::closed_for_growth);
+  try {
+    raise_heap_size(lock_fd_.get(), size, path_);
+    size_ = size;
+  } catch (const Error&) {
+    start_again();
+    throw;
+  }
+  passed(Step::heap_extended);
+  start_again();
+  passed(Step::grown);
+}
+
+// Doubles the file, or less where the file system has no room for that. The pool stays open.
+uint64_t PoolFile::extend_file() {
+  uint64_t more = std::min(size_, limit_ - size_);
+  for (;;) {
+    const uint64_t size = usable_file_size(size_ + more);
+    if (size == size_) throw_error(ErrorKind::full, path_, "the pool is full", ENOMEM);
+    const int error = allocate(lock_fd_.get(), size);
+    if (error == 0) {
+      if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot extend the pool", errno);
+      return size;
+    }
+    more /= 2;
+    if ((error != ENOSPC && error != EDQUOT && error != EFBIG) || more < kMinPoolSize) {
+      throw_os(path_, "cannot extend the pool", error);
+    }
+  }
+}
+
+// A program that knows only flock may have slipped in while libpmemobj had the file closed: waits
+// for it. If that does not help, what was is kept readable.
+void PoolFile::start_again() {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return start_existing(false);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::locked || attempt == kReopenAttempts) {
+        broken_ = true;
+        mapping_ = PrivateMapping(plain_fd_.get(), size_, path_);
+        base_ = mapping_.base();
+        throw;
+      }
+    }
+    std::this_thread::sleep_for(kReopenPause);
+  }
+}
+
+// ---- Fork
+
+void PoolFile::abandon_in_child() noexcept {
+  forked_ = true;
+  if (pool_ != nullptr) {
+    backend::detach(base_);
+    if (!overlay_privately(base_, size_, plain_fd_.get())) overlay_privately(base_, size_, -1);
+  }
+  if (new_file_) new_file_->forget();
+  lock_fd_.reset();
+  replaced_fd_.reset();
+  plain_fd_.reset();
+  registration_.reset();
+}
+
+}  // namespace nvm::heap

@@ -1,0 +1,310 @@
+// How a pool file is opened, created and closed.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "heap/file/pool_file.h"
+#include "heap/file/steps.h"
+#include "heap/layout/pool_header.h"
+#include "heap/layout/validate.h"
+
+namespace nvm::heap {
+namespace {
+
+constexpr int kOpenAttempts = 100;
+constexpr mode_t kOpenOnly = static_cast<mode_t>(-1);
+
+bool file_exists(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
+// Where a symbolic link leads to, so that what is replaced is the file, not the link.
+std::string resolved(const std::string& path) {
+  char* real = ::realpath(path.c_str(), nullptr);
+  if (real == nullptr) return path;
+  std::string result(real);
+  std::free(real);
+  return result;
+}
+
+bool still_named(const struct stat& opened, const std::string& path) {
+  struct stat named {};
+  return ::stat(path.c_str(), &named) == 0 && named.st_dev == opened.st_dev &&
+         named.st_ino == opened.st_ino;
+}
+
+uint64_t whole_pages(uint64_t bytes) { return bytes / pmdk::kPage * pmdk::kPage; }
+
+void check_size(uint64_t size, const std::string& file) {
+  if (size < kMinPoolSize) {
+    throw Error(ErrorKind::value,
+                "size " + std::to_string(size) + " smaller than " + std::to_string(kMinPoolSize),
+                EINVAL, file);
+  }
+  if (size > kMaxPoolSize) {
+    throw Error(ErrorKind::value,
+                "size " + std::to_string(size) + " larger than " + std::to_string(kMaxPoolSize),
+                EINVAL, file);
+  }
+}
+
+// All threads share one arena: our writers are exclusive, and each arena would have runs of its
+// own.
+void set_controls() {
+  pobj_arenas_assignment_type assignment = POBJ_ARENAS_ASSIGNMENT_GLOBAL;
+  pmemobj_ctl_set(nullptr, "heap.arenas_assignment_type", &assignment);
+}
+
+[[noreturn]] void throw_open_error(const std::string& file, int error) {
+  const std::string why = pmemobj_errormsg();
+  switch (error) {
+    case EWOULDBLOCK:
+      throw_error(ErrorKind::locked, file, "another process has the pool open", error);
+    case EEXIST:
+      throw_error(ErrorKind::locked, file,
+                  "this process has a copy of the pool open already, or had when it was forked",
+                  error);
+    case EINVAL:
+      throw_error(ErrorKind::corrupt, file, "libpmemobj refuses it: " + why, EUCLEAN);
+    default:
+      throw_error(ErrorKind::os, file, "libpmemobj cannot open it: " + why, error);
+  }
+}
+
+}  // namespace
+
+// A file under the locks of ours.
+struct PoolFile::Opened {
+  Fd fd;
+  Registration registration;
+  struct stat status {};
+};
+
+PoolFile::Opened PoolFile::open_locked(const OpenOptions& options, int flags, LockMode mode) {
+  for (int attempt = 0; attempt < kOpenAttempts; ++attempt) {
+    Opened opened;
+    opened.fd = open_file(options.path, flags);
+    opened.status = status_of(opened.fd.get(), options.path);
+    opened.registration =
+        Registration(opened.status.st_dev, opened.status.st_ino, mode, options.path);
+    lock_file(opened.fd.get(), mode, options.lock_timeout, options.path);
+    // It may have been replaced or removed while it was waited for.
+    if (!still_named(opened.status, options.path)) continue;
+    opened.status = status_of(opened.fd.get(), options.path);
+    return opened;
+  }
+  throw_os(options.path, "cannot open the pool: it is replaced again and again", EAGAIN);
+}
+
+std::unique_ptr<PoolFile> PoolFile::open(const OpenOptions& options) {
+  std::unique_ptr<PoolFile> file(new PoolFile);
+  file->path_ = options.path;
+  file->access_ = options.access;
+  file->heap_begin_ = pmdk::kHeapOffset;
+  if (options.limit) check_size(*options.limit, options.path);
+  if (options.initial_size) check_size(*options.initial_size, options.path);
+  if (options.access == Access::read) {
+    file->open_for_reading(options);
+    return file;
+  }
+  if (options.if_exists == IfExists::open) {
+    try {
+      file->open_existing(options, open_locked(options, O_RDWR, LockMode::exclusive));
+      return file;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::os || error.error_number() != ENOENT ||
+          options.if_missing == IfMissing::fail)
+        throw;
+    }
+  }
+  file->create(options);
+  return file;
+}
+
+void PoolFile::hold(Opened opened) {
+  lock_fd_ = std::move(opened.fd);
+  registration_ = std::move(opened.registration);
+  device_ = opened.status.st_dev;
+  inode_ = opened.status.st_ino;
+  size_ = usable_file_size(size_of(opened.status));
+  plain_fd_ = Fd(::open(lock_fd_.path().c_str(), O_RDONLY | O_CLOEXEC));
+  if (!plain_fd_) throw_os(path_, "cannot open the pool", errno);
+}
+
+// ---- Existing pools
+
+void PoolFile::open_existing(const OpenOptions& options, Opened opened) {
+  const struct stat status = opened.status;
+  hold(std::move(opened));
+  Validated found;
+  bool raise = false;
+  {
+    const PrivateMapping view(plain_fd_.get(), size_of(status), path_);
+    found = validate(view.base(), size_of(status), path_);
+    raise = heap_end(view.base()) < found.size;
+  }
+  medium_ = backend::choose(lock_fd_.get(), path_, options.backend);
+  backend_ = backend::make(medium_.kind);
+  root_ = found.root;
+  set_limit(options, allocated_bytes(status));
+  if (allocated_bytes(status) < size_) allocate_all(size_);
+  if (raise) raise_heap_size(lock_fd_.get(), size_, path_);
+  release_flock(lock_fd_.get());
+  start_existing(found.lanes.extended);
+}
+
+// With extensions, libpmemobj allocates at open, before our classes are there: it would not find
+// the room in their runs again. The second open has nothing to do.
+void PoolFile::start_existing(bool logs_extended) {
+  start(kOpenOnly);
+  if (logs_extended) {
+    stop();
+    start(kOpenOnly);
+  }
+  try {
+    classes_.register_all(pool_, path_);
+    pool_id_ = pmemobj_oid(base_ + root_).pool_uuid_lo;
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+void PoolFile::open_for_reading(const OpenOptions& options) {
+  Opened opened = open_locked(options, O_RDONLY, LockMode::shared);
+  const struct stat status = opened.status;
+  hold(std::move(opened));
+  medium_ = backend::choose(lock_fd_.get(), path_, options.backend);
+  backend_ = backend::make(backend::Kind::memory);
+  mapping_ = PrivateMapping(plain_fd_.get(), size_of(status), path_);
+  const Validated found = validate(mapping_.base(), size_of(status), path_);
+  base_ = mapping_.base();
+  root_ = found.root;
+  limit_ = size_;
+}
+
+// ---- New pools
+
+void PoolFile::create(const OpenOptions& options) {
+  replace_ = options.if_exists == IfExists::replace;
+  const bool exists = file_exists(path_);
+  if (exists && !replace_) throw_os(path_, "cannot create the pool", EEXIST);
+  if (!exists && options.if_missing == IfMissing::fail)
+    throw_os(path_, "cannot open the pool", ENOENT);
+  Registration old_registration;
+  if (exists) {
+    Opened old = open_locked(options, O_RDWR, LockMode::exclusive);
+    replaced_fd_ = std::move(old.fd);
+    old_registration = std::move(old.registration);
+  }
+  make_file(options, exists ? resolved(path_) : path_);
+  make_heap(options);
+  created_ = true;
+}
+
+void PoolFile::make_file(const OpenOptions& options, const std::string& target) {
+  new_file_ = std::make_unique<NewFile>(target, options.mode);
+  passed(Step::temporary_made);
+  Opened opened;
+  opened.fd = new_file_->take_fd();
+  opened.status = status_of(opened.fd.get(), path_);
+  opened.registration =
+      Registration(opened.status.st_dev, opened.status.st_ino, LockMode::exclusive, path_);
+  hold(std::move(opened));
+  medium_ = backend::choose(lock_fd_.get(), path_, options.backend);
+  backend_ = backend::make(medium_.kind);
+  set_limit(options, 0);
+  allocate_all(initial_size(options));
+  passed(Step::space_allocated);
+}
+
+void PoolFile::make_heap(const OpenOptions& options) {
+  start(options.mode);
+  passed(Step::heap_made);
+  classes_.register_all(pool_, path_);
+  const PMEMoid root = pmemobj_root(pool_, kRootAllocation);
+  if (OID_IS_NULL(root)) throw_open_error(path_, errno);
+  pool_id_ = root.pool_uuid_lo;
+  root_ = find_root(base_, size_, path_);
+  passed(Step::root_made);
+}
+
+void PoolFile::finish_creation() {
+  if (!new_file_) return;
+  passed(Step::about_to_publish);
+  if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot create the pool", errno);
+  new_file_->publish(replace_);
+  new_file_.reset();
+  replaced_fd_.reset();
+  passed(Step::published);
+}
+
+void PoolFile::set_limit(const OpenOptions& options, uint64_t allocated) {
+  const uint64_t available = std::min(free_space(lock_fd_.get(), path_) + allocated, kMaxPoolSize);
+  const uint64_t wanted =
+      options.limit ? *options.limit : std::max(available / 2, std::min(available, kMinPoolSize));
+  limit_ = std::max(whole_pages(wanted), size_);
+  const uint64_t needed = std::max(limit_, kMinPoolSize);
+  if (limit_ != size_ && needed > available) {
+    throw_error(ErrorKind::os, path_,
+                "the pool may grow to " + std::to_string(needed) +
+                    " bytes, but the file system has only " + std::to_string(available) + " for it",
+                ENOSPC);
+  }
+}
+
+uint64_t PoolFile::initial_size(const OpenOptions& options) const {
+  if (!options.initial_size) return std::min(kInitialPoolSize, limit_);
+  if (*options.initial_size > limit_) {
+    throw Error(ErrorKind::value,
+                "size " + std::to_string(*options.initial_size) + " larger than the limit " +
+                    std::to_string(limit_),
+                EINVAL, path_);
+  }
+  return whole_pages(*options.initial_size);
+}
+
+void PoolFile::allocate_all(uint64_t size) {
+  const int error = allocate(lock_fd_.get(), size);
+  if (error != 0) throw_os(path_, "no room for " + std::to_string(size) + " bytes", error);
+  size_ = size;
+}
+
+// ---- libpmemobj
+
+// Lets libpmemobj open the file, or make a pool of it if there is a mode.
+void PoolFile::start(mode_t create_mode) {
+  set_controls();
+  const std::string path = lock_fd_.path();
+  int error = 0;
+  {
+    const backend::Opening opening(*backend_);
+    pool_ = create_mode == kOpenOnly ? pmemobj_open(path.c_str(), kLayoutName)
+                                     : pmemobj_create(path.c_str(), kLayoutName, 0, create_mode);
+    error = errno;
+  }
+  if (pool_ == nullptr) throw_open_error(path_, error);
+  base_ = reinterpret_cast<char*>(pool_);
+  try {
+    backend::attach(*backend_, base_, size_);
+  } catch (...) {
+    pmemobj_close(pool_);
+    pool_ = nullptr;
+    throw;
+  }
+}
+
+void PoolFile::stop() noexcept {
+  if (pool_ == nullptr) return;
+  const backend::Opening closing(*backend_);
+  backend::detach(base_);
+  pmemobj_close(pool_);
+  pool_ = nullptr;
+  base_ = nullptr;
+}
+
+}  // namespace nvm::heap

@@ -1,0 +1,91 @@
+#include "object/key/key.h"
+
+#include <cstring>
+#include <string>
+
+#include "object/key/compare.h"
+#include "object/key/hash.h"
+
+namespace nvm::object {
+
+namespace {
+
+using heap::Pool;
+
+Text text_of(const StoredKey& key) { return {key.data, key.length, key.width}; }
+
+bool same_text(const Text& a, const Text& b) {
+  return a.width == b.width && a.length == b.length &&
+         (a.length == 0 || std::memcmp(a.data, b.data, a.bytes()) == 0);
+}
+
+// The characters of a str, or the bytes of a bytes; an inline key is one of these alone.
+bool has_text(const Value& value, StoredKey::Kind kind, Text& text) {
+  const bool str = kind == StoredKey::Kind::str;
+  if (value.kind == (str ? Value::Kind::str : Value::Kind::bytes)) {
+    text = {value.data, value.length, value.width};
+    return true;
+  }
+  const Cell cell(value.bits);
+  if (value.kind != Value::Kind::cell) return false;
+  if (cell.kind() != (str ? Cell::Kind::str : Cell::Kind::bytes)) return false;
+  text = {&value.bits, cell.short_length(), 1};
+  return true;
+}
+
+// Most keys are texts or integers of 48 bits, which are their own hashes modulo 2^61 - 1.
+uint64_t hash_of_value(const Pool& pool, const Value& value) {
+  Text text{};
+  if (has_text(value, StoredKey::Kind::str, text)) return hash_of_str(text);
+  if (const Cell cell(value.bits);
+      value.kind == Value::Kind::cell && cell.kind() == Cell::Kind::integer)
+    return static_cast<uint64_t>(cell.as_integer());
+  return hash_of(pool, Term::of(pool, value));
+}
+
+// Only hashable values become keys, so what is not is damage.
+uint64_t hash_of_stored(const Pool& pool, Cell cell) {
+  try {
+    return hash_of(pool, Term::of(pool, cell));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::type) throw;
+    throw_corrupt(std::string("a stored key is damaged: ") + error.what());
+  }
+}
+
+// REQUIRES: the value has been hashed.
+bool equal_hashed(const Pool& pool, const Value& value, Cell stored) {
+  if (value.kind == Value::Kind::cell && value.bits == stored.bits()) return true;
+  return compare(pool, Term::of(pool, value), Term::of(pool, stored)) == 0;
+}
+
+}  // namespace
+
+Key::Key(const Pool& pool, const Value& value)
+    : value_(value), hash_(folded(pool, hash_of_value(pool, value))) {}
+
+bool Key::equals(const Pool& pool, const StoredKey& stored) const {
+  if (stored.kind == StoredKey::Kind::cell) return equal_hashed(pool, value_, stored.cell);
+  Text text{};
+  return has_text(value_, stored.kind, text) && same_text(text, text_of(stored));
+}
+
+uint32_t hash_of(const Pool& pool, const StoredKey& key) {
+  switch (key.kind) {
+    case StoredKey::Kind::str:
+      return folded(pool, hash_of_str(text_of(key)));
+    case StoredKey::Kind::bytes:
+      return folded(pool, hash_of_bytes(text_of(key)));
+    case StoredKey::Kind::cell:
+      break;
+  }
+  return folded(pool, hash_of_stored(pool, key.cell));
+}
+
+bool equal(const Pool& pool, const Value& value, Cell stored) {
+  const Term term = Term::of(pool, value);
+  if (term.is_container()) hash_of(pool, term);
+  return compare(pool, term, Term::of(pool, stored)) == 0;
+}
+
+}  // namespace nvm::object

@@ -1,0 +1,35 @@
+// Immutable sequences and sets of cells: what an assigned tuple or frozenset is stored as.
+//
+// On the medium: { Counted; u64 length; Cell cells[length]; }, written once before anyone refers
+// to it. A frozenset's elements lie in an order of their own (by hash, see tuple.cpp), so that
+// equal sets of elements lie alike.
+//
+// Why a cut is harmless: it is filled and flushed while nothing refers to it (F2).
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "heap/operation.h"
+#include "heap/pool.h"
+#include "object/value/cell.h"
+
+namespace nvm::object::tuple {
+
+struct Header {
+  heap::Counted counted;
+  uint64_t length;
+  uint64_t cells[];
+};
+
+// A tuple or frozenset without its elements: they must be given by fill() in the same operation.
+Offset create(heap::Operation& op, heap::Type type, uint64_t length);
+// The cells, made by make_cell() and as many as create() was told.
+void fill(heap::Operation& op, Offset tuple, std::span<const uint64_t> cells);
+
+// The elements, checked; valid until the latch is let go. For Type::tuple and Type::frozenset.
+std::span<const uint64_t> cells(const heap::Pool& pool, Offset tuple);
+
+bool destroy_step(heap::Operation& op, Offset tuple);
+
+}  // namespace nvm::object::tuple

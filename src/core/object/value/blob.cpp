@@ -1,0 +1,128 @@
+#include "object/value/blob.h"
+
+#include <bit>
+#include <string>
+
+#include "object/key/number.h"
+
+namespace nvm::object::blob {
+
+namespace {
+
+constexpr unsigned kWidthShift = 8;
+constexpr uint64_t kWidthMask = 0xF;
+constexpr uint64_t kFlag = uint64_t{1} << 12;
+constexpr unsigned kLengthShift = 16;
+constexpr uint64_t kHeaderBytes = sizeof(uint64_t);
+constexpr uint64_t kMaxLength = heap::kMaxOffset >> 2;  // times the width it is an offset still
+
+// What is to be written: the header's fields and the bytes behind it.
+struct Content {
+  BlobType type;
+  unsigned width = 0;
+  bool flag = false;
+  uint64_t length = 0;
+  const void* data = nullptr;
+  uint64_t bytes = 0;
+
+  uint64_t header() const {
+    return static_cast<uint64_t>(type) | uint64_t{width} << kWidthShift | (flag ? kFlag : 0) |
+           length << kLengthShift;
+  }
+};
+
+Content plain(BlobType type, const void* data, uint64_t bytes) {
+  return {.type = type, .length = bytes, .data = data, .bytes = bytes};
+}
+
+// `buffer` holds what the value does not point at.
+Content content_of(const Value& value, uint64_t (&buffer)[2]) {
+  switch (value.kind) {
+    case Value::Kind::str:
+      return {BlobType::str, value.width, value.ascii,
+              value.length,  value.data,  value.length * value.width};
+    case Value::Kind::bytes:
+      return plain(BlobType::bytes, value.data, value.length);
+    case Value::Kind::int64: {
+      const Number number = Number::of(static_cast<int64_t>(value.low));
+      buffer[0] = number.small;
+      Content content = plain(BlobType::integer, buffer, (std::bit_width(number.small) + 7) / 8);
+      content.flag = number.negative;
+      return content;
+    }
+    case Value::Kind::integer: {
+      Content content = plain(BlobType::integer, value.data, value.length);
+      content.flag = value.negative;
+      return content;
+    }
+    case Value::Kind::real:
+      buffer[0] = value.low;
+      return plain(BlobType::real, buffer, sizeof buffer[0]);
+    case Value::Kind::complex:
+      buffer[0] = value.low;
+      buffer[1] = value.high;
+      return plain(BlobType::complex, buffer, sizeof buffer);
+    default:
+      throw Error(ErrorKind::internal, "no blob holds a value of this kind");
+  }
+}
+
+[[noreturn]] void throw_no_blob(Offset blob) {
+  throw_corrupt("no str, bytes or number at offset " + std::to_string(blob));
+}
+
+bool is_sound(const View& view) {
+  switch (view.type) {
+    case BlobType::str:
+      return view.width == 1 || view.width == 2 || view.width == 4;
+    case BlobType::bytes:
+    case BlobType::integer:
+      return true;
+    case BlobType::real:
+      return view.length == sizeof(double);
+    case BlobType::complex:
+      return view.length == 2 * sizeof(double);
+  }
+  return false;
+}
+
+}  // namespace
+
+View view(const heap::Pool& pool, Offset blob) {
+  const uint64_t* word = pool.at<uint64_t>(blob);
+  const uint64_t header = *word;
+  View view{};
+  view.type = static_cast<BlobType>(header & 0xFF);
+  view.width = static_cast<uint8_t>(header >> kWidthShift & kWidthMask);
+  view.length = header >> kLengthShift;
+  if (!is_sound(view) || view.length > kMaxLength) throw_no_blob(blob);
+  const bool text = view.type == BlobType::str;
+  view.bytes = text ? view.length * view.width : view.length;
+  view.ascii = text && (header & kFlag) != 0;
+  view.negative = view.type == BlobType::integer && (header & kFlag) != 0;
+  pool.at<char>(blob, kHeaderBytes + view.bytes);  // checks where it ends
+  view.data = reinterpret_cast<const char*>(word + 1);
+  return view;
+}
+
+Offset create(heap::Operation& op, const Value& value) {
+  uint64_t buffer[2];
+  const Content content = content_of(value, buffer);
+  const Offset blob = op.allocate_blob(kHeaderBytes + content.bytes);
+  auto* word = op.at<uint64_t>(blob, kHeaderBytes + content.bytes);
+  pmem::store(word, content.header());
+  pmem::copy(word + 1, content.data, content.bytes);
+  op.written(word, kHeaderBytes + content.bytes);
+  return blob;
+}
+
+Offset copy(heap::Operation& op, Offset blob) {
+  const uint64_t bytes = kHeaderBytes + view(op.pool(), blob).bytes;
+  const Offset fresh = op.allocate_blob(bytes);
+  auto* word = op.at<uint64_t>(fresh, bytes);
+  pmem::copy(word, op.at<uint64_t>(blob, bytes), bytes);
+  op.written(word, bytes);
+  return fresh;
+}
+
+}  // namespace nvm::object::blob
