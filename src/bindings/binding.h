@@ -141,9 +141,9 @@ struct PoolObject {
   std::vector<PyObject*> on_abort;
 };
 
-// A persistent object as Python sees it: what PersistentList, PersistentDict and PersistentObject
-// instances begin with. It keeps its object pinned and its pool alive. One a persistent object:
-// `a is b` holds.
+// A persistent object as Python sees it: what PersistentList, PersistentObject and the other
+// persistent types' instances begin with. It keeps its object pinned and its pool alive. One a
+// persistent object: `a is b` holds.
 struct Proxy {
   PyObject_HEAD heap::Handle* handle;  // pinned; null only while it is being made
   PoolObject* pool;
@@ -157,6 +157,7 @@ struct Types {
   PyTypeObject* reading = nullptr;      // reading.cpp
   PyTypeObject* list = nullptr;         // list.cpp
   PyTypeObject* dict = nullptr;         // dict.cpp
+  PyTypeObject* set = nullptr;          // set.cpp
   PyTypeObject* object = nullptr;       // object.cpp: PersistentObject
 };
 extern Types types;
@@ -199,6 +200,7 @@ Ref make_object_proxy(PoolObject* pool, heap::Handle* pinned);
 // pool.new(type, *args, **kw): a new object on limbo, in a publish of its own. `kw` may be null.
 Ref new_list(PoolObject* pool, PyObject* args, PyObject* kw);                        // list.cpp
 Ref new_dict(PoolObject* pool, PyObject* args, PyObject* kw);                        // dict.cpp
+Ref new_set(PoolObject* pool, PyObject* args, PyObject* kw);                         // set.cpp
 Ref new_object(PoolObject* pool, PyTypeObject* type, PyObject* args, PyObject* kw);  // object.cpp
 
 // The pools that are open in this process (process.cpp).
@@ -234,8 +236,8 @@ class Encoded {
   const object::Value& value() const noexcept { return root_; }
   // False: nothing stored is equal to it (only for look_up); value() means nothing.
   bool comparable() const noexcept { return comparable_; }
-  // Of a list, tuple, frozenset or dict (key, value, key, value, ...): the values in it. For extend
-  // and the like: encode the whole, then store its parts.
+  // Of a list, tuple, set, frozenset or dict (key, value, key, value, ...): the values in it. For
+  // extend and the like: encode the whole, then store its parts.
   const std::vector<object::Value>& items() const;
 
   struct Parts;  // of a container
@@ -304,6 +306,7 @@ void register_reading(PyObject* module);
 void register_libraries(PyObject* module);
 void register_list(PyObject* module);
 void register_dict(PyObject* module);
+void register_set(PyObject* module);
 void register_object(PyObject* module);
 
 }  // namespace nvm::bindings

@@ -38,6 +38,7 @@ void register_all(PyObject* module) {
   register_reading(module);
   register_list(module);
   register_dict(module);
+  register_set(module);
   register_object(module);
   register_libraries(module);
 }

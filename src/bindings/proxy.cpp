@@ -48,7 +48,7 @@ Ref make_proxy(PyTypeObject* type, PoolObject* pool, Pin& pin) {
 
 bool is_proxy(PyObject* object) noexcept {
   PyTypeObject* type = Py_TYPE(object);
-  return type == types.list || type == types.dict ||
+  return type == types.list || type == types.dict || type == types.set ||
          (types.object != nullptr && PyType_IsSubtype(type, types.object) != 0);
 }
 
@@ -73,6 +73,8 @@ Ref proxy_for(PoolObject* pool, heap::Handle* pinned) {
       return make_proxy(types.list, pool, pin);
     case heap::Type::dict:
       return make_proxy(types.dict, pool, pin);
+    case heap::Type::set:
+      return make_proxy(types.set, pool, pin);
     case heap::Type::record:
       return make_object_proxy(pool, pin.release());
     default:

@@ -8,6 +8,8 @@ from collections.abc import (
     Mapping,
     MutableMapping,
     MutableSequence,
+    MutableSet,
+    Set,
     ValuesView,
 )
 from os import PathLike
@@ -165,6 +167,10 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
         self, type: type[PersistentDict[Any, Any]], /, *args: Any, **kwargs: Any
     ) -> PersistentDict[Any, Any]: ...
     @overload
+    def new(
+        self, type: type[PersistentSet[Any]], iterable: Iterable[_T] = ..., /
+    ) -> PersistentSet[_T]: ...
+    @overload
     def new(self, type: Callable[_P, _Object], /, *args: _P.args, **kwargs: _P.kwargs) -> _Object:
         """Make a persistent object.
 
@@ -172,7 +178,7 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
         to it by then.
 
         Args:
-            type: PersistentList, PersistentDict or a subclass of PersistentObject.
+            type: PersistentList, PersistentDict, PersistentSet or a subclass of PersistentObject.
             *args: What its constructor takes.
             **kwargs: The same.
         """
@@ -485,6 +491,107 @@ class PersistentDict(MutableMapping[_K, _V], Generic[_K, _V]):
     def __or__(self, other: Mapping[_K, _V]) -> dict[_K, _V]: ...
     def __ror__(self, other: Mapping[_K, _V]) -> dict[_K, _V]: ...
     def __ior__(self, other: Mapping[_K, _V] | Iterable[tuple[_K, _V]]) -> Self: ...
+
+class PersistentSet(MutableSet[_T], Generic[_T]):
+    """A set that lives in a pool.
+
+    It behaves as the built-in set does; each change is atomic, and durable when it returns (or with
+    the transaction that it is part of). Made by storing a set in the pool, or by
+    ``pool.new(PersistentSet, iterable)``. Operators and methods that make a new set return an
+    ordinary one.
+    """
+
+    def __new__(cls, iterable: Iterable[_T] = ..., /) -> Self:
+        """Make one in the pool of this thread's transaction; TypeError outside of one."""
+
+    @property
+    def _p_oid(self) -> tuple[int, int]:
+        """The object's oid: (pool id, offset)."""
+
+    @property
+    def _p_pool(self) -> PersistentObjectPool:
+        """The pool that the object lives in."""
+
+    def add(self, object: _T, /) -> None:
+        """Add an element; nothing happens if it is there already."""
+
+    def discard(self, object: object, /) -> None:
+        """Remove an element if it is there."""
+
+    def remove(self, object: object, /) -> None:
+        """Remove an element.
+
+        Raises:
+            KeyError: It is not there.
+        """
+
+    def pop(self) -> _T:
+        """Remove and return an element.
+
+        Raises:
+            KeyError: The set is empty.
+        """
+
+    def clear(self) -> None:
+        """Remove all elements."""
+
+    def update(self, *others: Iterable[_T]) -> None:
+        """Add the elements of all others, which are read first, in one operation."""
+
+    def intersection_update(self, *others: Iterable[Any]) -> None:
+        """Keep only the elements that are in all others too, in one operation."""
+
+    def difference_update(self, *others: Iterable[Any]) -> None:
+        """Remove the elements of all others, in one operation."""
+
+    def symmetric_difference_update(self, other: Iterable[_T], /) -> None:
+        """Keep what is in just one of the two, in one operation."""
+
+    def union(self, *others: Iterable[_S]) -> set[_T | _S]:
+        """Return an ordinary set of the elements of this and all others."""
+
+    def intersection(self, *others: Iterable[Any]) -> set[_T]:
+        """Return an ordinary set of what is in this and all others."""
+
+    def difference(self, *others: Iterable[Any]) -> set[_T]:
+        """Return an ordinary set of what is in this and none of the others."""
+
+    def symmetric_difference(self, other: Iterable[_S], /) -> set[_T | _S]:
+        """Return an ordinary set of what is in just one of the two."""
+
+    def isdisjoint(self, other: Iterable[Any], /) -> bool:
+        """Return True if the two have no element in common."""
+
+    def issubset(self, other: Iterable[Any], /) -> bool:
+        """Return True if all elements are in the other."""
+
+    def issuperset(self, other: Iterable[Any], /) -> bool:
+        """Return True if all elements of the other are in this."""
+
+    def copy(self) -> set[_T]:
+        """Return the elements in an ordinary set."""
+
+    def to_python(self) -> set[Any]:
+        """Return an ordinary set of the elements.
+
+        Instances of PersistentObject are not copied.
+        """
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[_T]: ...
+    def __contains__(self, element: object) -> bool: ...
+    def __or__(self, other: Set[_S]) -> set[_T | _S]: ...
+    def __ror__(self, other: Set[_S]) -> set[_T | _S]: ...  # type: ignore[misc]
+    def __and__(self, other: Set[Any]) -> set[_T]: ...
+    def __rand__(self, other: Set[Any]) -> set[_T]: ...
+    def __sub__(self, other: Set[Any]) -> set[_T]: ...
+    def __rsub__(self, other: Set[_S]) -> set[_S]: ...  # type: ignore[misc]
+    def __xor__(self, other: Set[_S]) -> set[_T | _S]: ...
+    def __rxor__(self, other: Set[_S]) -> set[_T | _S]: ...  # type: ignore[misc]
+    def __ior__(self, other: Set[_T]) -> Self: ...  # type: ignore[override,misc]
+    def __iand__(self, other: Set[Any]) -> Self: ...
+    def __isub__(self, other: Set[Any]) -> Self: ...
+    def __ixor__(self, other: Set[_T]) -> Self: ...  # type: ignore[override,misc]
 
 class PersistentObject:
     """Base of classes whose instances live in a pool.

@@ -6,6 +6,7 @@ from nvm._core import (
     PersistentList,
     PersistentObject,
     PersistentObjectPool,
+    PersistentSet,
     Reading,
     Transaction,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "PersistentList",
     "PersistentObject",
     "PersistentObjectPool",
+    "PersistentSet",
     "Reading",
     "Transaction",
     "create",

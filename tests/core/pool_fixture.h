@@ -63,6 +63,7 @@ class Values {
   }
   Value list(std::vector<Value> items = {}) { return node(Type::list, std::move(items)); }
   Value dict(std::vector<Value> items = {}) { return node(Type::dict, std::move(items)); }
+  Value set(std::vector<Value> items = {}) { return node(Type::set, std::move(items)); }
   Value tuple(std::vector<Value> items = {}) { return node(Type::tuple, std::move(items)); }
   Value frozenset(std::vector<Value> items = {}) { return node(Type::frozenset, std::move(items)); }
 

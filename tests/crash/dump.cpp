@@ -57,6 +57,7 @@ class Dumper {
       case Type::frozenset:
         return sequence('<', '>', object::tuple::cells(pool_, offset));
       case Type::dict:
+      case Type::set:
         return dict(offset);
       case Type::record:
         return record(offset);

@@ -17,6 +17,7 @@
 #include "object/list/list.h"
 #include "object/record/class_table.h"
 #include "object/record/record.h"
+#include "object/set/set.h"
 #include "pmem/store.h"
 
 namespace nvm::object::testing {
@@ -246,6 +247,54 @@ TEST_F(Guarantees, DictsKeepToTheirCounts) {
                 {"`del d[k]` of an owned value", {then(made_of(many), {set(1, owned)}), erase(1)}},
                 {"`clear()` of up to 15 small values",
                  {made_of(few), [this](Operation& op) { dict::clear(op, object_); }}}});
+}
+
+// ---- set
+
+TEST_F(Guarantees, SetsKeepToTheirCounts) {
+  const auto keys_of = [this](int64_t begin, int64_t end) {
+    std::vector<Key> keys;
+    for (int64_t i = begin; i < end; ++i) keys.emplace_back(pool(), Values::integer(i));
+    return keys;
+  };
+  const auto add = [this](int64_t element) -> Step {
+    return [=, this](Operation& op) {
+      set::add(op, object_, Key(op.pool(), Values::integer(element)));
+    };
+  };
+  const auto discard = [this](int64_t element) -> Step {
+    return [=, this](Operation& op) {
+      set::discard(op, object_, Key(op.pool(), Values::integer(element)));
+    };
+  };
+  using Change = void (*)(Operation&, Offset, set::Keys);
+  const auto bulk = [&](Change change, int64_t begin, int64_t end) -> Step {
+    return [=, this](Operation& op) { change(op, object_, keys_of(begin, end)); };
+  };
+  const auto made_of = [&](int64_t length) -> std::vector<Step> {
+    return {[=, this](Operation& op) {
+      object_ = set::create(op);
+      op.refer(object_);
+      set::update(op, object_, keys_of(0, length));
+    }};
+  };
+  const int64_t few = 5, many = 50;
+  // Makes room in the log, which the first to need it would do.
+  std::vector<Step> logged = made_of(many);
+  const Step toggle = bulk(set::symmetric_difference_update, many - 1, many + 1);
+  logged.insert(logged.end(), 2, toggle);
+
+  hold("set", {{"`add(small)` of what is there", {made_of(many), add(1)}},
+               {"`add(small)`, up to 15 elements", {made_of(few), add(few)}},
+               {"`add(small)`, more elements", {made_of(many), add(many)}},
+               {"`discard(small)`, `pop()`, the last element", {made_of(many), discard(many - 1)}},
+               {"`discard(small)`, another element", {made_of(many), discard(1)}},
+               {"`update` by 4 small ones that are new",
+                {made_of(many), bulk(set::update, many, many + 4)}},
+               {"`-=` 2 small ones", {made_of(many), bulk(set::difference_update, 1, 3)}},
+               {"`^=` 2 small ones, one of them new", {logged, toggle}},
+               {"`&=` none of up to 15 small ones, `clear()`",
+                {made_of(few), bulk(set::intersection_update, many, many)}}});
 }
 
 // ---- object

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import Any, Callable
 
-from nvm.pmemobj import PersistentDict, PersistentList
+from nvm.pmemobj import PersistentDict, PersistentList, PersistentSet
 
 CPYTHON = sys.implementation.name == "cpython"
 OURS = {
@@ -17,12 +17,13 @@ OURS = {
     "PersistentDictValues": "dict_values",
     "PersistentDictItems": "dict_items",
     "PersistentDict": "dict",
+    "PersistentSet": "set",
 }
 
 
 def plain(value: Any) -> Any:
     """The value with built-ins in the place of persistent containers."""
-    if isinstance(value, (PersistentList, PersistentDict)):
+    if isinstance(value, (PersistentList, PersistentDict, PersistentSet)):
         return value.to_python()
     if type(value) in (list, tuple, set):
         return type(value)(plain(part) for part in value)

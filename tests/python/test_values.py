@@ -279,7 +279,6 @@ REFUSED = [
     Point(1, 2),
     collections.OrderedDict(),
     collections.defaultdict(list),
-    set(),
     bytearray(),
     memoryview(b""),
     range(3),

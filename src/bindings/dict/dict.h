@@ -48,12 +48,15 @@ PyObject* dict_compare(PyObject* self, PyObject* other, int op);
 // dict_iter.cpp
 enum class DictPart : uint8_t { keys, values, items };
 Ref dict_iterator(PyObject* dict, DictPart part, bool reversed);
+Ref set_iterator(PyObject* set);  // over the elements of a PersistentSet
 void register_dict_iterator(PyObject* module);
 
 // dict_views.cpp
 PyObject* dict_keys(PyObject* self, PyObject*);
 PyObject* dict_values(PyObject* self, PyObject*);
 PyObject* dict_items(PyObject* self, PyObject*);
+// A view of keys or items, of a PersistentDict or a built-in one.
+bool is_dict_set_view(PyObject* object) noexcept;
 void register_dict_views(PyObject* module);
 
 }  // namespace nvm::bindings

@@ -1,6 +1,6 @@
-// Iterators over a PersistentDict: a RuntimeError if its size changes under them, as the
-// built-in's. A position counts within one body; where the dict has got another, the iterator ends
-// with a RuntimeError too.
+// Iterators over a PersistentDict or PersistentSet, which is laid out as one: a RuntimeError if its
+// size changes under them, as the built-in's. A position counts within one body; where the dict has
+// got another, the iterator ends with a RuntimeError too.
 #include "dict/dict.h"
 
 namespace nvm::bindings {
@@ -21,8 +21,11 @@ struct DictIterator {
 };
 
 PyTypeObject* iterator_type = nullptr;
+PyTypeObject* set_iterator_type = nullptr;
 
 DictIterator* as_iterator(PyObject* self) { return reinterpret_cast<DictIterator*>(self); }
+
+bool over_set(const DictIterator* iterator) { return Py_TYPE(iterator) == set_iterator_type; }
 
 enum class Step : uint8_t { item, end, resized, rebuilt };
 
@@ -49,7 +52,8 @@ Ref build(PoolObject* pool, DictPart part, Decoded& key, Decoded& value) {
 
 [[noreturn]] void fail_resized(DictIterator* iterator) {
   iterator->failed = true;
-  raise(PyExc_RuntimeError, "dictionary changed size during iteration");
+  raise(PyExc_RuntimeError, over_set(iterator) ? "Set changed size during iteration"
+                                               : "dictionary changed size during iteration");
 }
 
 Ref next_of(DictIterator* iterator) {
@@ -68,7 +72,8 @@ Ref next_of(DictIterator* iterator) {
       fail_resized(iterator);
     case Step::rebuilt:
       Py_CLEAR(iterator->dict);
-      raise(PyExc_RuntimeError, "dictionary keys changed during iteration");
+      raise(PyExc_RuntimeError, over_set(iterator) ? "Set changed during iteration"
+                                                   : "dictionary keys changed during iteration");
     default:
       Py_CLEAR(iterator->dict);
       return {};
@@ -92,7 +97,8 @@ PyObject* length_hint(PyObject* self, PyObject*) {
 }
 
 Ref copy_of(DictIterator* iterator) {
-  Ref made = checked(iterator_type->tp_alloc(iterator_type, 0));
+  PyTypeObject* type = Py_TYPE(iterator);
+  Ref made = checked(type->tp_alloc(type, 0));
   DictIterator* copy = as_iterator(made.get());
   copy->part = iterator->part;
   copy->reversed = iterator->reversed;
@@ -145,13 +151,13 @@ PyType_Slot slots[] = {{Py_tp_new, as_slot(refuse_new)},
                        {Py_tp_methods, methods},
                        {0, nullptr}};
 
-PyType_Spec spec = {"nvm._core.PersistentDictIterator", sizeof(DictIterator), 0, kContainerFlags,
-                    slots};
+PyTypeObject* add_iterator(PyObject* module, const char* name) {
+  PyType_Spec spec = {name, sizeof(DictIterator), 0, kContainerFlags, slots};
+  return add_type(module, spec);
+}
 
-}  // namespace
-
-Ref dict_iterator(PyObject* dict, DictPart part, bool reversed) {
-  Ref made = checked(iterator_type->tp_alloc(iterator_type, 0));
+Ref make_iterator(PyTypeObject* type, PyObject* dict, DictPart part, bool reversed) {
+  Ref made = checked(type->tp_alloc(type, 0));
   DictIterator* iterator = as_iterator(made.get());
   iterator->part = part;
   iterator->reversed = reversed;
@@ -166,6 +172,19 @@ Ref dict_iterator(PyObject* dict, DictPart part, bool reversed) {
   return made;
 }
 
-void register_dict_iterator(PyObject* module) { iterator_type = add_type(module, spec); }
+}  // namespace
+
+Ref dict_iterator(PyObject* dict, DictPart part, bool reversed) {
+  return make_iterator(iterator_type, dict, part, reversed);
+}
+
+Ref set_iterator(PyObject* set) {
+  return make_iterator(set_iterator_type, set, DictPart::keys, false);
+}
+
+void register_dict_iterator(PyObject* module) {
+  iterator_type = add_iterator(module, "nvm._core.PersistentDictIterator");
+  set_iterator_type = add_iterator(module, "nvm._core.PersistentSetIterator");
+}
 
 }  // namespace nvm::bindings

@@ -49,8 +49,8 @@ void check_key(PyObject* key) {
   if (surely_hashable(key)) return;
   if (PyObject* unfit = unfit_part(key))
     raise(PyExc_TypeError,
-          "'%.200s' objects cannot be keys of a persistent dict: their class has its own __eq__ or "
-          "__hash__, which the pool cannot call",
+          "'%.200s' objects cannot be keys of a persistent dict or elements of a persistent set: "
+          "their class has its own __eq__ or __hash__, which the pool cannot call",
           Py_TYPE(unfit)->tp_name);
 }
 

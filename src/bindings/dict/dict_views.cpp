@@ -23,12 +23,12 @@ DictPart part_of(PyObject* view) {
   return Py_TYPE(view) == values_type ? DictPart::values : DictPart::items;
 }
 
-bool is_set_view(PyObject* object) {
+bool is_set_view(PyObject* object) noexcept {
   return Py_TYPE(object) == keys_type || Py_TYPE(object) == items_type;
 }
 
 // The views of built-in dicts; PyPy has no checks for them.
-bool is_builtin_set_view(PyObject* object) {
+bool is_builtin_set_view(PyObject* object) noexcept {
   return Py_TYPE(object) == builtin_keys_type || Py_TYPE(object) == builtin_items_type;
 }
 
@@ -154,8 +154,7 @@ bool compare_sets(PyObject* self, PyObject* other, int op) {
 }
 
 PyObject* compare(PyObject* self, PyObject* other, int op) {
-  if (!PyAnySet_Check(other) && !is_builtin_set_view(other) && !is_set_view(other))
-    Py_RETURN_NOTIMPLEMENTED;
+  if (!PyAnySet_Check(other) && !is_dict_set_view(other)) Py_RETURN_NOTIMPLEMENTED;
   return guarded([&] { return boolean(compare_sets(self, other, op)); });
 }
 
@@ -233,6 +232,10 @@ Slots with_contains(Slots slots, int (*contains)(PyObject*, PyObject*)) {
 }
 
 }  // namespace
+
+bool is_dict_set_view(PyObject* object) noexcept {
+  return is_set_view(object) || is_builtin_set_view(object);
+}
 
 PyObject* dict_keys(PyObject* self, PyObject*) { return make_view(keys_type, self); }
 PyObject* dict_values(PyObject* self, PyObject*) { return make_view(values_type, self); }

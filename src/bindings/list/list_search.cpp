@@ -51,6 +51,7 @@ class Sought {
     switch (static_cast<heap::Type>(pool.type_number(cell.offset()))) {
       case heap::Type::list:
       case heap::Type::dict:
+      case heap::Type::set:
       case heap::Type::tuple:
       case heap::Type::frozenset:
         return Answer::no;

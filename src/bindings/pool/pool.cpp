@@ -219,10 +219,12 @@ PyObject* make_new(PoolObject* pool, PyObject* type, PyObject* args, PyObject* k
     auto* wanted = reinterpret_cast<PyTypeObject*>(type);
     if (wanted == types.list) return new_list(pool, args, kw).release();
     if (wanted == types.dict) return new_dict(pool, args, kw).release();
+    if (wanted == types.set) return new_set(pool, args, kw).release();
     if (PyType_IsSubtype(wanted, types.object)) return new_object(pool, wanted, args, kw).release();
   }
   raise(PyExc_TypeError,
-        "new() makes PersistentList, PersistentDict and subclasses of PersistentObject, not %R",
+        "new() makes PersistentList, PersistentDict, PersistentSet and subclasses of "
+        "PersistentObject, not %R",
         type);
 }
 

@@ -149,7 +149,8 @@ bool is_tree(Type type) { return type == Type::tuple || type == Type::frozenset;
 
 Type type_of(const Pool& pool, Offset offset) {
   const auto type = static_cast<Type>(pool.type_number(offset));
-  if (type == Type::list || type == Type::dict || type == Type::record || is_tree(type))
+  if (type == Type::list || type == Type::dict || type == Type::set || type == Type::record ||
+      is_tree(type))
     return type;
   throw Error(ErrorKind::corrupt,
               "damaged or of a later version: the object at offset " + std::to_string(offset) +

@@ -93,7 +93,7 @@ PyTypeObject* base_for(PyTypeObject* type, Purpose purpose) {
 
 bool is_container(const PyTypeObject* type) {
   return type == &PyList_Type || type == &PyDict_Type || type == &PyTuple_Type ||
-         type == &PyFrozenSet_Type;
+         type == &PySet_Type || type == &PyFrozenSet_Type;
 }
 
 // What has no parts; `keep` gets the object that the value points into, if any.
@@ -139,6 +139,7 @@ heap::Type node_type(PyObject* container) {
   if (PyList_Check(container)) return heap::Type::list;
   if (PyDict_Check(container)) return heap::Type::dict;
   if (PyTuple_Check(container)) return heap::Type::tuple;
+  if (PySet_Check(container)) return heap::Type::set;
   return heap::Type::frozenset;
 }
 
@@ -205,8 +206,11 @@ class Encoder {
       case heap::Type::dict:
         add_entries(number, container);
         break;
+      case heap::Type::set:
+        add_elements(number, container, true);
+        break;
       default:
-        add_elements(number, container);
+        add_elements(number, container, false);
     }
   }
 
@@ -231,10 +235,12 @@ class Encoder {
     throw PythonError{};
   }
 
-  void add_elements(size_t number, PyObject* set) {
+  void add_elements(size_t number, PyObject* set, bool are_keys) {
     const Ref iterator = checked(PyObject_GetIter(set));
-    while (Ref element{PyIter_Next(iterator.get())})
+    while (Ref element{PyIter_Next(iterator.get())}) {
+      if (are_keys) check_key(element.get());
       add_part(number, std::move(element), Place::Kind::element, 0, nullptr);
+    }
     if (PyErr_Occurred()) throw PythonError{};
   }
 

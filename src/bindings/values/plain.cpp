@@ -9,6 +9,7 @@
 #include "container.h"
 #include "dict/dict.h"
 #include "list/list.h"
+#include "set/set.h"
 
 namespace nvm::bindings {
 
@@ -24,6 +25,8 @@ class Copier {
       if (++filled_ % kSignalInterval == 0) check_signals();
       if (is_list(proxy)) {
         fill_list(as_proxy(proxy));
+      } else if (is_set(proxy)) {
+        fill_set(as_proxy(proxy));
       } else {
         fill_dict(as_proxy(proxy));
       }
@@ -43,13 +46,19 @@ class Copier {
     std::vector<Ref> parts;
   };
 
-  static bool is_copied(PyObject* object) { return is_list(object) || is_dict(object); }
+  static bool is_copied(PyObject* object) {
+    return is_list(object) || is_dict(object) || is_set(object);
+  }
+  static PyObject* empty_counterpart(PyObject* proxy) {
+    if (is_list(proxy)) return PyList_New(0);
+    return is_set(proxy) ? PySet_New(nullptr) : PyDict_New();
+  }
 
-  // The list or dict that a proxy becomes; not filled yet perhaps. Borrowed.
+  // The list, dict or set that a proxy becomes; not filled yet perhaps. Borrowed.
   PyObject* counterpart(PyObject* proxy) {
     const auto found = copies_.find(proxy);
     if (found != copies_.end()) return found->second.plain.get();
-    Ref plain = checked(is_list(proxy) ? PyList_New(0) : PyDict_New());
+    Ref plain = checked(empty_counterpart(proxy));
     unfilled_.push_back(proxy);
     return copies_.emplace(proxy, Copy{Ref::borrow(proxy), std::move(plain)})
         .first->second.plain.get();
@@ -110,6 +119,14 @@ class Copier {
       const Ref converted = convert(value);
       check(PyDict_SetItem(plain, key, converted.get()));
     }
+  }
+
+  // Elements are hashable: there is nothing in them to be copied.
+  void fill_set(Proxy* proxy) {
+    PyObject* plain = counterpart(reinterpret_cast<PyObject*>(proxy));
+    const Ref elements = set_elements(proxy);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(elements.get()); ++i)
+      check(PySet_Add(plain, PyList_GET_ITEM(elements.get(), i)));
   }
 
   std::unordered_map<PyObject*, Copy> copies_;

@@ -8,6 +8,7 @@ bool is_counted(uint64_t type) noexcept {
   switch (static_cast<heap::Type>(type)) {
     case heap::Type::list:
     case heap::Type::dict:
+    case heap::Type::set:
     case heap::Type::record:
     case heap::Type::tuple:
     case heap::Type::frozenset:

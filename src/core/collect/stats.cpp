@@ -13,6 +13,8 @@ const char* name_of(uint64_t type) {
       return "list";
     case heap::Type::dict:
       return "dict";
+    case heap::Type::set:
+      return "set";
     case heap::Type::record:
       return "object";
     case heap::Type::tuple:

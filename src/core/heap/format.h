@@ -26,7 +26,8 @@ enum class Type : uint64_t {
   record = 4,
   tuple = 5,
   frozenset = 6,
-  // reserved for what follows: set 7, bytearray 8, persistent tuple 9, persistent frozenset 10
+  set = 7,
+  // reserved for what follows: bytearray 8, persistent tuple 9, persistent frozenset 10
   blob = 64,  // a large owned block that came from libpmemobj's default classes
 };
 

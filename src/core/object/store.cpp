@@ -10,6 +10,7 @@
 #include "object/list/list.h"
 #include "object/record/class_table.h"
 #include "object/record/record.h"
+#include "object/set/set.h"
 #include "object/tuple/tuple.h"
 #include "object/value/blob.h"
 
@@ -24,7 +25,7 @@ constexpr uint64_t kMostCellsInStep = 64 * 1024;  // so that no step of freeing 
 
 // Stores the containers of a graph that can be reached from one of them: first all of them empty,
 // so that each has an offset for the others to refer to, then what is in them. Tuples and
-// frozensets come first, as keys of dicts must be whole before they can be compared.
+// frozensets come first, as keys of dicts and sets must be whole before they can be compared.
 class GraphStore {
  public:
   explicit GraphStore(Operation& op) : op_(op) {}
@@ -38,6 +39,7 @@ class GraphStore {
     for (const Node* node : nodes_) {
       if (node->type == Type::list) list::fill_fresh(op_, node->stored, cells_of(*node));
       if (node->type == Type::dict) fill_dict(*node);
+      if (node->type == Type::set) fill_set(*node);
     }
   }
 
@@ -62,6 +64,8 @@ class GraphStore {
         return list::create(op_);
       case Type::dict:
         return dict::create(op_, node.items.size() / 2);
+      case Type::set:
+        return set::create(op_, node.items.size());
       case Type::frozenset:
         hash_of(op_.pool(), Term::of(op_.pool(), Value::of(&node)));  // orders its items
         return tuple::create(op_, node.type, node.items.size());
@@ -84,6 +88,10 @@ class GraphStore {
       const Key key(op_.pool(), node.items[i]);
       dict::fill_fresh(op_, node.stored, key, make_cell(op_, node.items[i + 1]));
     }
+  }
+
+  void fill_set(const Node& node) {
+    for (const Value& item : node.items) set::fill_fresh(op_, node.stored, Key(op_.pool(), item));
   }
 
   Operation& op_;
@@ -143,6 +151,7 @@ bool destroy(Operation& op, Offset object) {
     case Type::list:
       return list::destroy_step(op, object);
     case Type::dict:
+    case Type::set:
       return dict::destroy_step(op, object);
     case Type::record:
       return record::destroy_step(op, object);

@@ -38,6 +38,7 @@ void trace(Pool& pool, Offset object, Tracer& tracer) {
     case Type::list:
       return trace_list(pool, object, tracer);
     case Type::dict:
+    case Type::set:
       return dict::trace(pool, object, tracer);
     case Type::tuple:
     case Type::frozenset:

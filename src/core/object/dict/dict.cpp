@@ -41,8 +41,8 @@ void erase_at(Operation& op, Table& table, uint64_t number) {
 
 }  // namespace
 
-Offset create(Operation& op, uint64_t expected) {
-  const Offset dict = op.allocate_object(heap::Type::dict, sizeof(Header));
+Offset create(Operation& op, uint64_t expected, heap::Type type) {
+  const Offset dict = op.allocate_object(type, sizeof(Header));
   auto* const header = op.at<Header>(dict);
   pmem::zero(&header->body, sizeof(Header) - sizeof(heap::Counted));
   pmem::store(&header->session, op.pool().session());
@@ -114,13 +114,21 @@ bool set(Operation& op, Offset dict, const Key& key, const Value& value) {
   return probe.entry == nullptr;
 }
 
+bool insert(Operation& op, Offset dict, const Key& key, const Value& value) {
+  Table table = table_of(op, dict);
+  const EntryKey wanted(key);
+  const Probe probe = find_or_make_room(op, table, wanted);
+  if (probe.entry == nullptr) append(op, table, wanted, make_cell(op, value), probe);
+  return probe.entry == nullptr;
+}
+
 void reserve(Operation& op, Offset dict, uint64_t additional) {
   Table table = table_of(op, dict);
   make_room_for(op, table, additional);
 }
 
 void fill_fresh(Operation& op, Offset dict, const Key& key, Cell value) {
-  Table table = Table::fresh(op, op.pool().object<Header>(dict, heap::Type::dict));
+  Table table = Table::fresh(op, header_of(op.pool(), dict));
   const EntryKey wanted(key);
   const Probe probe = find_or_make_room(op, table, wanted);
   if (probe.entry == nullptr) return append(op, table, wanted, value, probe);

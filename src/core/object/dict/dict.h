@@ -60,8 +60,8 @@ namespace nvm::object::dict {
 using heap::Operation;
 using heap::Pool;
 
-// `expected` entries fit without another index.
-Offset create(Operation& op, uint64_t expected = 0);
+// `expected` entries fit without another index. The type is dict, or set (set.h).
+Offset create(Operation& op, uint64_t expected = 0, heap::Type type = heap::Type::dict);
 
 uint64_t size(Pool& pool, Offset dict);
 // The value's cell, blank if the key is absent.
@@ -85,6 +85,8 @@ std::optional<Item> find(Pool& pool, Offset dict, const Key& key);
 // Inserts or overwrites. Returns true if the key was new. The stored key of an overwritten entry
 // stays, as in Python. Throws Error(value) beyond kMaxEntries.
 bool set(Operation& op, Offset dict, const Key& key, const Value& value);
+// Inserts unless the key is there: true if it was new.
+bool insert(Operation& op, Offset dict, const Key& key, const Value& value);
 // Makes room for so many inserts at once; worth it before many of them in one operation.
 void reserve(Operation& op, Offset dict, uint64_t additional);
 // set() for a dict that this very operation has created, with a cell made by make_cell(): stored at

@@ -63,8 +63,14 @@ void settle(Pool& pool, Header* header) {
 
 }  // namespace
 
+Header* header_of(Pool& pool, Offset dict) {
+  using heap::Type;
+  const bool set = pool.type_number(dict) == static_cast<uint64_t>(Type::set);
+  return pool.object<Header>(dict, set ? Type::set : Type::dict);
+}
+
 Header* settled(Pool& pool, Offset dict) {
-  auto* const header = pool.object<Header>(dict, heap::Type::dict);
+  Header* const header = header_of(pool, dict);
   if (pmem::load(&header->session) != pool.session()) settle(pool, header);
   return header;
 }

@@ -106,7 +106,9 @@ class Table {
   bool fresh_body_ = false;
 };
 
-// The header of a dict, settled for this opening: what a power cut left of the last insert or
+// The header of a dict, or of a set, which is laid out as one (set.h).
+Header* header_of(Pool& pool, Offset dict);
+// The same, settled for this opening: what a power cut left of the last insert or
 // delete has been completed or dropped (dict_settle.cpp).
 Header* settled(Pool& pool, Offset dict);
 

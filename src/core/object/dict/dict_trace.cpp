@@ -17,7 +17,7 @@ bool has_slot(const Table& table, const Entry& entry, uint64_t number) {
   return false;
 }
 
-void trace_entry(const Table& table, uint64_t number, Tracer& tracer) {
+void trace_entry(const Table& table, uint64_t number, bool set, Tracer& tracer) {
   const Entry* const entry = table.entry(number);
   const auto wrong = [&](const char* what) {
     tracer.damage("entry " + std::to_string(number) + what);
@@ -26,6 +26,7 @@ void trace_entry(const Table& table, uint64_t number, Tracer& tracer) {
   const StoredKey key = stored_key(*entry);
   tracer.cell(table.value(entry));
   if (key.kind == StoredKey::Kind::cell) tracer.cell(key.cell);
+  if (set && table.value(entry) != Cell::none()) wrong(" of a set has a value");
   if (hash_of(table.pool(), key) != hash_of_mark(entry->mark))
     wrong(" has another hash than its key");
   if (table.large() && !has_slot(table, *entry, number)) wrong(" is not in the index");
@@ -44,13 +45,14 @@ void trace_blocks(const Table& table, Tracer& tracer) {
 
 void trace(Pool& pool, Offset dict, Tracer& tracer) {
   const Table table(pool, settled(pool, dict));
+  const bool set = pool.type_number(dict) == static_cast<uint64_t>(heap::Type::set);
   trace_blocks(table, tracer);
   uint64_t tombstones = 0;
   for (uint64_t number = 0; number < table.used(); ++number) {
     if (table.value(table.entry(number)).blank()) {
       ++tombstones;
     } else {
-      trace_entry(table, number, tracer);
+      trace_entry(table, number, set, tracer);
     }
   }
   if (tombstones != table.deletions())

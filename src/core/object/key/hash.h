@@ -19,8 +19,8 @@
 
 namespace nvm::object {
 
-// The hash of a term; throws Error(type) for a list or dict, or what holds one. Frozensets among
-// its nodes have their items in canonical order afterwards (see compare.h).
+// The hash of a term; throws Error(type) for a list, dict or set, or what holds one. Frozensets
+// among its nodes have their items in canonical order afterwards (see compare.h).
 uint64_t hash_of(const heap::Pool& pool, const Term& term);
 
 uint64_t hash_of_str(const Text& text);

@@ -32,7 +32,7 @@ struct StoredKey {
 // A key to look up, with its hash; points into the caller's memory.
 class Key {
  public:
-  // Throws Error(type) if the value holds a list or dict (unhashable).
+  // Throws Error(type) if the value holds a list, dict or set (unhashable).
   Key(const heap::Pool& pool, const Value& value);
   const Value& value() const noexcept { return value_; }
   uint32_t hash() const noexcept { return hash_; }

@@ -90,8 +90,9 @@ Term of_object(const Pool& pool, Offset offset) {
       return term;
     case Type::list:
     case Type::dict:
+    case Type::set:
       term.kind = Term::Kind::unhashable;
-      term.is_list = pool.type_number(offset) == static_cast<uint64_t>(Type::list);
+      term.type = static_cast<Type>(pool.type_number(offset));
       return term;
     default:
       throw_corrupt("an object of an unknown type at offset " + std::to_string(offset));
@@ -110,7 +111,7 @@ Term of_node(Node* node) {
       break;
     default:
       term.kind = Term::Kind::unhashable;
-      term.is_list = node->type == Type::list;
+      term.type = node->type;
   }
   term.length = node->items.size();
   return term;
@@ -177,8 +178,14 @@ uint64_t Term::identity() const {
 }
 
 const char* Term::type_name() const {
-  if (node != nullptr) return is_list ? "list" : "dict";
-  return is_list ? "PersistentList" : "PersistentDict";
+  switch (type) {
+    case Type::list:
+      return node != nullptr ? "list" : "PersistentList";
+    case Type::dict:
+      return node != nullptr ? "dict" : "PersistentDict";
+    default:
+      return node != nullptr ? "set" : "PersistentSet";
+  }
 }
 
 }  // namespace nvm::object

@@ -28,15 +28,15 @@ struct Term {
     tuple,
     frozenset,
     identity,    // a record: equal only to itself
-    unhashable,  // a list or dict: likewise
+    unhashable,  // a list, dict or set: likewise
   };
   Kind kind = Kind::constant;
-  uint8_t width = 1;           // str
-  bool is_list = false;        // unhashable
+  heap::Type type = heap::Type::none;  // unhashable: of what
+  uint8_t width = 1;                   // str
   uint64_t bits = 0;           // constant: the cell; str, bytes: the cell if data is nullptr
   const void* data = nullptr;  // str, bytes
   uint64_t length = 0;         // str: characters; bytes; tuple, frozenset: elements
-  Node* node = nullptr;        // a tuple, frozenset, list or dict that is not stored yet
+  Node* node = nullptr;        // a tuple, frozenset, list, dict or set that is not stored yet
   Offset offset = 0;           // otherwise the object
   Number number;
 

@@ -74,7 +74,7 @@ struct Value {
 };
 
 struct Node {
-  heap::Type type;           // list, dict, tuple or frozenset
+  heap::Type type;           // list, dict, set, tuple or frozenset
   std::vector<Value> items;  // dict: key, value, key, value, ...
   Offset stored = 0;         // set while it is stored
   // Set by hash_value() (hash.h), which also puts a frozenset's items into their canonical order.
