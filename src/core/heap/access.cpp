@@ -15,13 +15,27 @@ bool readable(const Pool& pool, const Ownership& ownership) {
 
 }  // namespace
 
+bool try_share(Pool& pool) {
+  pool.check_open();
+  pool.latch().lock_shared();
+  try {
+    pool.check_open();  // it may have been closed meanwhile
+    if (readable(pool, pool.ownership())) return true;
+  } catch (...) {
+    pool.latch().unlock_shared();
+    throw;
+  }
+  pool.latch().unlock_shared();
+  return false;
+}
+
 Reading::Reading(Pool& pool) : pool_(pool) {
-  if (try_now()) return;
+  if (try_share(pool)) return;
   // Shared until the end, so that the next transaction does not begin first.
   pool.begin_reading(-1);
   shared_ = true;
   try {
-    if (try_now()) return;
+    if (try_share(pool)) return;
   } catch (...) {
     pool.ownership().release_shared();
     throw;
@@ -33,21 +47,6 @@ Reading::Reading(Pool& pool) : pool_(pool) {
 Reading::~Reading() {
   pool_.latch().unlock_shared();
   if (shared_) pool_.ownership().release_shared();
-}
-
-// Takes the latch if no other thread is inside a transaction.
-bool Reading::try_now() {
-  pool_.check_open();
-  pool_.latch().lock_shared();
-  try {
-    pool_.check_open();  // it may have been closed meanwhile
-    if (readable(pool_, pool_.ownership())) return true;
-  } catch (...) {
-    pool_.latch().unlock_shared();
-    throw;
-  }
-  pool_.latch().unlock_shared();
-  return false;
 }
 
 Mutating::Mutating(Pool& pool) : pool_(pool) {

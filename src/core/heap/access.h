@@ -1,6 +1,10 @@
-// The two ways into a pool: read(pool, f) and mutate(pool, f).
+// The ways into a pool: read(pool, f) and mutate(pool, f); and try_read(pool, f), try_mutate(pool,
+// f) for callers that must not wait (capi/).
 #pragma once
 
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
 #include <type_traits>
 #include <utility>
 
@@ -8,6 +12,10 @@
 #include "heap/pool.h"
 
 namespace nvm::heap {
+
+// Shares the latch if no other thread is inside a transaction; false, and nothing is shared, if one
+// is. Throws where the pool cannot be read.
+bool try_share(Pool& pool);
 
 // Shares the latch for its lifetime, with no other thread's transaction open.
 class Reading {
@@ -18,8 +26,6 @@ class Reading {
   Reading& operator=(const Reading&) = delete;
 
  private:
-  bool try_now();
-
   Pool& pool_;
   bool shared_ = false;  // it had to wait, and shares ownership besides
 };
@@ -31,11 +37,21 @@ auto read(Pool& pool, F&& f) {
   return std::forward<F>(f)();
 }
 
+// read(), if no other thread is inside a transaction; else nothing, and f has not run.
+template <class F>
+auto try_read(Pool& pool, F&& f) -> std::optional<std::invoke_result_t<F&>> {
+  if (!try_share(pool)) return std::nullopt;
+  const std::shared_lock<Latch> latch(pool.latch(), std::adopt_lock);
+  return std::forward<F>(f)();
+}
+
 // Exclusive use of a pool for one operation.
 class Mutating {
  public:
   explicit Mutating(Pool& pool);  // waits for ownership, with checks; no latch yet
-  ~Mutating();                    // frees what the operation let go, then gives ownership back
+  // The same for ownership that Pool::try_own() has taken.
+  Mutating(Pool& pool, std::adopt_lock_t) noexcept : pool_(pool) {}
+  ~Mutating();  // frees what the operation let go, then gives ownership back
   Mutating(const Mutating&) = delete;
   Mutating& operator=(const Mutating&) = delete;
 
@@ -69,6 +85,21 @@ auto mutate(Pool& pool, F&& f) {
     }
     pool.grow();  // throws Error(full) at the limit
   }
+}
+
+// Runs f(Operation&) as mutate() does, if that is possible without waiting; false, and nothing has
+// changed, if not. It does not grow the pool: Error(full) is thrown on.
+template <class F>
+bool try_mutate(Pool& pool, F&& f) {
+  pool.check_open();
+  pool.check_writable();
+  if (!pool.try_own()) return false;
+  Mutating mutating(pool, std::adopt_lock);
+  std::lock_guard latch(pool.latch());
+  Operation operation(pool);
+  std::forward<F>(f)(operation);
+  operation.commit();
+  return true;
 }
 
 }  // namespace nvm::heap

@@ -245,6 +245,19 @@ bool Ownership::acquire(double timeout) {
   return former != nullptr;
 }
 
+bool Ownership::try_acquire() {
+  const std::shared_ptr<ThreadRecord>& me = this_thread();
+  const std::lock_guard lock(mutex_);
+  if (owner_ == me) {
+    ++depth_;
+    return true;
+  }
+  if (owner_ || !readers_.empty() || !may_go_ahead()) return false;
+  owner_ = me;
+  depth_ = 1;
+  return true;
+}
+
 void Ownership::release() noexcept {
   {
     std::lock_guard lock(mutex_);

@@ -68,6 +68,9 @@ class Ownership {
   // or if this thread only reads, or what the wait hook throws. Returns true if the former owner
   // died with a transaction open: the caller must abort it.
   bool acquire(double timeout);
+  // acquire() where that is possible at once; false, and nothing is taken, if it would wait, throw
+  // or find a dead owner. For callers that cannot run the wait hook.
+  bool try_acquire();
   void release() noexcept;
   // Shares ownership with other readers, once more if this thread does already. Returns true, and
   // shares nothing, if the owner died: the caller must acquire() and abort first.

@@ -313,7 +313,7 @@ void Operation::undo() noexcept {
   } catch (const Error&) {
     pool_.break_off();
   }
-  pool_.undo_epoch_.fetch_add(1);
+  pool_.undo_epoch_.store(Pool::next_undo_epoch(), std::memory_order_release);
 }
 
 }  // namespace nvm::heap

@@ -35,6 +35,11 @@ uint64_t random_word() {
 
 }  // namespace
 
+uint64_t Pool::next_undo_epoch() noexcept {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1);
+}
+
 // ---- Opening
 
 std::shared_ptr<Pool> Pool::open(const OpenOptions& options, Initializer initialize,
@@ -183,6 +188,17 @@ void Pool::own(double timeout) {
     finish_transaction();
     ownership_.acquire(timeout);
   }
+  check_owned();
+}
+
+bool Pool::try_own() {
+  if (!ownership_.try_acquire()) return false;
+  check_owned();
+  return true;
+}
+
+// Gives ownership back, and throws, where no operation is possible.
+void Pool::check_owned() {
   try {
     check_open();
     check_not_failed();

@@ -97,6 +97,8 @@ class Pool {
   // What every operation begins with: takes ownership (waiting at most `timeout` seconds), aborting
   // what a dead thread left. Throws Error(transaction) in a transaction that has failed.
   void own(double timeout);
+  // The same where that is possible at once; false, and nothing is taken, if not.
+  bool try_own();
   void disown() noexcept { ownership_.release(); }
   // reading(): shares ownership, so that nothing changes in between.
   void begin_reading(double timeout = -1);
@@ -135,7 +137,7 @@ class Pool {
     }
     return *static_cast<T*>(found);
   }
-  // Changes whenever something has been undone, so that caches know.
+  // Changes whenever something has been undone, so that caches know. No two pools have the same.
   uint64_t undo_epoch() const noexcept { return undo_epoch_.load(std::memory_order_acquire); }
 
   // In a forked child: every later use throws Error(forked).
@@ -156,6 +158,8 @@ class Pool {
   void find_garbage();
   bool free_step(Offset object);
   void check_no_foreign_transaction() const;
+  void check_owned();
+  static uint64_t next_undo_epoch() noexcept;
   // Something could not be undone: nothing is done any more before the pool is opened again.
   void break_off() noexcept { state_.store(State::broken, std::memory_order_release); }
   void flush_lines(const void* address, size_t length, pmem::Site site) const noexcept;
@@ -201,7 +205,7 @@ class Pool {
   std::mutex attaching_;
   std::shared_ptr<void> attached_;
   std::atomic<void*> attachment_{nullptr};
-  std::atomic<uint64_t> undo_epoch_{0};
+  std::atomic<uint64_t> undo_epoch_{next_undo_epoch()};
 };
 
 }  // namespace nvm::heap

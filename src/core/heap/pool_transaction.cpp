@@ -92,7 +92,7 @@ void Pool::undo_transaction() {
     break_off();
   }
   for (const Offset object : std::exchange(born_, {})) handles_.make_stale(object);
-  undo_epoch_.fetch_add(1);
+  undo_epoch_.store(next_undo_epoch(), std::memory_order_release);
   if (state_.load() == State::broken) return;
   handles_.clear_limbo_marks();
   limbo_.rescan();

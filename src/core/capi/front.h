@@ -1,0 +1,73 @@
+// The C interface of the core: the hot operations for an interpreter whose JIT calls C functions
+// far faster than extension modules (PyPy; src/nvm/_pypy/front.py).
+//
+// What it is not: complete. Each function does the plain case in one call and answers "no" to all
+// else (kNo, or a negative size): another thread's transaction, a closed, forked or stale object,
+// an index out of range, damage, a full pool, a value that no cell can tell by itself. The caller
+// then takes the bindings' own method, which waits, grows the pool or says what is wrong. A call
+// that has answered "no" has changed nothing.
+//
+// Conventions
+//   - A handle is the address of a pinned heap::Handle (0: none). The caller keeps it pinned, and
+//     the Pool alive, for the duration of the call.
+//   - All numbers are int64_t: an unsigned result costs PyPy's JIT a long integer.
+//   - A cell that is given out is a constant, an integer, a float or a short text (cell.h); one
+//   that
+//     is taken is a constant, an integer or a float.
+//   - Text keys are ASCII.
+//
+// Threads: as in access.h. Nothing here waits but for the latch, so that a caller may hold any lock
+// of his own; no exception leaves.
+#pragma once
+
+#include <cstdint>
+
+extern "C" {
+
+// No value's cell: the plain case does not apply.
+inline constexpr int64_t kNo = 0;
+// No value's cell either: the key is not there, or the place of an attribute is to be found anew.
+// Its tag is among those that cell.h keeps back.
+inline constexpr int64_t kAbsent = int64_t{6} << 48;
+
+int64_t nvm_list_size(int64_t handle) noexcept;
+int64_t nvm_list_get(int64_t handle, int64_t index) noexcept;  // negative ones count from the end
+int64_t nvm_list_set(int64_t handle, int64_t index, int64_t cell) noexcept;  // 1: done
+int64_t nvm_list_append(int64_t handle, int64_t cell) noexcept;              // 1: done
+
+int64_t nvm_dict_size(int64_t handle) noexcept;
+int64_t nvm_dict_get_text(int64_t handle, const char* key, int64_t length) noexcept;
+int64_t nvm_dict_get_integer(int64_t handle, int64_t key) noexcept;
+// 1 if the key is there, kAbsent if not.
+int64_t nvm_dict_has_text(int64_t handle, const char* key, int64_t length) noexcept;
+int64_t nvm_dict_has_integer(int64_t handle, int64_t key) noexcept;
+int64_t nvm_dict_set_text(int64_t handle, const char* key, int64_t length, int64_t cell) noexcept;
+int64_t nvm_dict_set_integer(int64_t handle, int64_t key, int64_t cell) noexcept;
+
+// An attribute by the place that was found for it. kAbsent unless the pool's undo_epoch() is still
+// `epoch`, and the record's shape that one.
+int64_t nvm_record_get(int64_t handle, int64_t epoch, int64_t place) noexcept;
+int64_t nvm_record_set(int64_t handle, int64_t epoch, int64_t place, int64_t cell) noexcept;
+
+// Floats in cells. kNo if it takes more than a cell (a NaN with a payload).
+int64_t nvm_cell_of_real(double value) noexcept;
+double nvm_real_of_cell(int64_t cell) noexcept;
+
+}  // extern "C"
+
+namespace nvm::capi {
+
+struct Function {
+  const char* name;
+  // Of the results and parameters: i int64_t, d double, s const char*; the result first.
+  const char* signature;
+  int64_t address;
+};
+
+// All functions, for the bindings to hand out; ends with a null name.
+const Function* functions() noexcept;
+
+// A record::Place in one number; kNo for one that is no slot.
+int64_t packed_place(uint64_t shape, int32_t slot) noexcept;
+
+}  // namespace nvm::capi

@@ -1,0 +1,193 @@
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "capi/front.h"
+#include "core/pool_fixture.h"
+#include "object/dict/dict.h"
+#include "object/record/class_table.h"
+#include "object/record/record.h"
+
+namespace nvm::object::testing {
+namespace {
+
+int64_t bits(Cell cell) { return static_cast<int64_t>(cell.bits()); }
+int64_t integer(int64_t value) { return bits(Cell::integer(value)); }
+
+// The object at pool.root, pinned as a proxy would.
+class CInterface : public PoolTest {
+ protected:
+  void TearDown() override {
+    if (pinned_ != nullptr) pool().handles().unpin(pinned_);
+    PoolTest::TearDown();
+  }
+  int64_t handle() {
+    if (pinned_ == nullptr) pinned_ = pool().handles().pin(root_object());
+    return reinterpret_cast<int64_t>(pinned_);
+  }
+  int64_t list(std::vector<Value> items) {
+    set_root(values.list(std::move(items)));
+    return handle();
+  }
+  int64_t dict(std::vector<Value> items) {
+    set_root(values.dict(std::move(items)));
+    return handle();
+  }
+
+  heap::Handle* pinned_ = nullptr;
+};
+
+int64_t dict_get(int64_t handle, const char* key) {
+  return nvm_dict_get_text(handle, key, static_cast<int64_t>(std::strlen(key)));
+}
+
+TEST_F(CInterface, GivesPlainItemsOfLists) {
+  const int64_t items = list({Values::integer(-5), Values::none(), Values::real(1.5),
+                              values.str("abcde"), values.str("too long"), values.list()});
+  EXPECT_EQ(nvm_list_size(items), 6);
+  EXPECT_EQ(nvm_list_get(items, 0), integer(-5));
+  EXPECT_EQ(nvm_list_get(items, -6), integer(-5));
+  EXPECT_EQ(nvm_list_get(items, 1), bits(Cell::none()));
+  EXPECT_EQ(nvm_real_of_cell(nvm_list_get(items, 2)), 1.5);
+  EXPECT_EQ(nvm_list_get(items, 3), bits(Cell::short_str("abcde", 5)));
+  for (const int64_t index : {4, 5, 6, -7}) EXPECT_EQ(nvm_list_get(items, index), kNo);
+  EXPECT_EQ(nvm_list_get(items, INT64_MIN), kNo);
+  EXPECT_EQ(nvm_list_get(items, INT64_MAX), kNo);
+}
+
+TEST_F(CInterface, ChangesListsAsTheOperationsDo) {
+  const int64_t items = list({values.str("an owned text"), Values::integer(1)});
+  EXPECT_EQ(nvm_list_append(items, integer(2)), 1);
+  EXPECT_EQ(nvm_list_set(items, 0, integer(3)), 1);
+  EXPECT_EQ(nvm_list_set(items, -1, bits(Cell::boolean(true))), 1);
+  EXPECT_EQ(nvm_list_set(items, 3, integer(0)), kNo);
+  EXPECT_EQ(nvm_list_size(items), 3);
+  EXPECT_EQ(nvm_list_get(items, 0), integer(3));
+  EXPECT_EQ(nvm_list_get(items, 2), bits(Cell::boolean(true)));
+}
+
+TEST_F(CInterface, TakesNoCellThatSomethingWouldOwn) {
+  const int64_t items = list({Values::integer(1)});
+  for (const Cell cell : {Cell(), Cell::blob(4096), Cell::object(4096), Cell::short_str("a", 1)}) {
+    EXPECT_EQ(nvm_list_append(items, bits(cell)), kNo);
+    EXPECT_EQ(nvm_list_set(items, 0, bits(cell)), kNo);
+  }
+  EXPECT_EQ(nvm_list_get(items, 0), integer(1));
+  EXPECT_EQ(nvm_list_size(items), 1);
+}
+
+TEST_F(CInterface, FindsTextAndIntegersInDicts) {
+  const int64_t entries =
+      dict({values.str("a"), Values::integer(1), values.str("a longer key than twenty bytes"),
+            Values::integer(2), Values::integer(int64_t{1} << 60), Values::integer(3),
+            Values::real(7.0), values.str("a long value")});
+  EXPECT_EQ(nvm_dict_size(entries), 4);
+  EXPECT_EQ(dict_get(entries, "a"), integer(1));
+  EXPECT_EQ(dict_get(entries, "a longer key than twenty bytes"), integer(2));
+  EXPECT_EQ(nvm_dict_get_integer(entries, int64_t{1} << 60), integer(3));
+  EXPECT_EQ(dict_get(entries, "b"), kAbsent);
+  EXPECT_EQ(nvm_dict_get_integer(entries, 5), kAbsent);
+  EXPECT_EQ(nvm_dict_get_integer(entries, 7), kNo);  // there, under 7.0, but no plain value
+  EXPECT_EQ(nvm_dict_has_integer(entries, 7), 1);
+  EXPECT_EQ(nvm_dict_has_integer(entries, 8), kAbsent);
+  EXPECT_EQ(nvm_dict_has_text(entries, "a", 1), 1);
+  EXPECT_EQ(nvm_dict_has_text(entries, "a", 0), kAbsent);
+}
+
+TEST_F(CInterface, InsertsIntoDicts) {
+  const int64_t entries = dict({});
+  EXPECT_EQ(nvm_dict_set_text(entries, "key", 3, integer(1)), 1);
+  EXPECT_EQ(nvm_dict_set_text(entries, "key", 3, integer(2)), 1);
+  EXPECT_EQ(nvm_dict_set_integer(entries, -1, integer(3)), 1);
+  EXPECT_EQ(nvm_dict_size(entries), 2);
+  EXPECT_EQ(dict_get(entries, "key"), integer(2));
+  EXPECT_EQ(nvm_dict_get_integer(entries, -1), integer(3));
+}
+
+TEST_F(CInterface, AnswersNoForAHandleOfAnotherType) {
+  const int64_t entries = dict({});
+  EXPECT_EQ(nvm_list_size(entries), -1);
+  EXPECT_EQ(nvm_list_get(entries, 0), kNo);
+  EXPECT_EQ(nvm_list_append(entries, integer(1)), kNo);
+  EXPECT_EQ(nvm_list_get(0, 0), kNo);
+  EXPECT_EQ(nvm_list_append(0, integer(1)), kNo);
+}
+
+TEST_F(CInterface, NeverWaitsForAnotherThreadsTransaction) {
+  const int64_t items = list({Values::integer(1)});
+  pool().begin();
+  EXPECT_EQ(nvm_list_append(items, integer(2)), 1);  // this thread's own
+  EXPECT_EQ(nvm_list_get(items, 1), integer(2));
+  std::thread([&] {
+    EXPECT_EQ(nvm_list_get(items, 0), kNo);
+    EXPECT_EQ(nvm_list_size(items), -1);
+    EXPECT_EQ(nvm_list_append(items, integer(3)), kNo);
+  }).join();
+  abort();
+  std::thread([&] { EXPECT_EQ(nvm_list_get(items, 0), integer(1)); }).join();
+  EXPECT_EQ(nvm_list_size(items), 1);
+}
+
+TEST_F(CInterface, NeverWritesWhileSomebodyReads) {
+  const int64_t items = list({Values::integer(1)});
+  pool().begin_reading();
+  EXPECT_EQ(nvm_list_get(items, 0), integer(1));
+  EXPECT_EQ(nvm_list_append(items, integer(2)), kNo);
+  pool().end_reading();
+  EXPECT_EQ(nvm_list_append(items, integer(2)), 1);
+}
+
+TEST_F(CInterface, LeavesAFullPoolToWhoCanGrowIt) {
+  open_small();
+  const int64_t items = list({});
+  int64_t appended = 0;
+  while (nvm_list_append(items, integer(appended)) != kNo) ++appended;
+  EXPECT_EQ(nvm_list_size(items), appended);
+  EXPECT_EQ(nvm_list_get(items, -1), integer(appended - 1));
+}
+
+TEST_F(CInterface, NoticesObjectsThatWereUndoneAndPoolsThatAreClosed) {
+  pool().begin();
+  const int64_t items = list({Values::integer(1)});
+  EXPECT_EQ(nvm_list_get(items, 0), integer(1));
+  abort();
+  EXPECT_EQ(nvm_list_get(items, 0), kNo);
+  EXPECT_EQ(nvm_list_append(items, integer(1)), kNo);
+  pool().close();
+  EXPECT_EQ(nvm_list_get(items, 0), kNo);
+  EXPECT_EQ(nvm_list_append(items, integer(1)), kNo);
+}
+
+TEST_F(CInterface, ReadsAttributesByTheirPlace) {
+  set_root(values.list());
+  const Offset made = mutate([&](Operation& op) {
+    const Offset record = record::create(op, class_table::ensure(op, "m:C"));
+    record::set(op, record, "x", Values::integer(5));
+    list::append(op, root_object(), Value::object_at(record));
+    return record;
+  });
+  pinned_ = pool().handles().pin(made);
+  const record::Place found = heap::read(pool(), [&] { return record::find(pool(), made, "x"); });
+  const int64_t place = capi::packed_place(found.shape, found.slot);
+  const auto epoch = static_cast<int64_t>(pool().undo_epoch());
+  EXPECT_EQ(nvm_record_get(handle(), epoch, place), integer(5));
+  EXPECT_EQ(nvm_record_set(handle(), epoch, place, integer(6)), 1);
+  EXPECT_EQ(nvm_record_get(handle(), epoch, place), integer(6));
+  EXPECT_EQ(nvm_record_get(handle(), epoch + 1000, place), kAbsent);
+  EXPECT_EQ(nvm_record_set(handle(), epoch + 1000, place, integer(7)), kNo);
+  EXPECT_EQ(nvm_record_get(handle(), epoch, place + 8), kAbsent);
+  mutate([&](Operation& op) { record::set(op, made, "y", Values::integer(1)); });
+  EXPECT_EQ(nvm_record_get(handle(), epoch, place), kAbsent);  // of another shape now
+  EXPECT_EQ(capi::packed_place(found.shape, record::Place::kInDict), kNo);
+}
+
+TEST_F(CInterface, TurnsFloatsIntoCells) {
+  for (const double value : {0.0, -0.0, 1.5, -HUGE_VAL, 5e-324})
+    EXPECT_EQ(std::signbit(nvm_real_of_cell(nvm_cell_of_real(value))), std::signbit(value));
+  EXPECT_EQ(nvm_real_of_cell(nvm_cell_of_real(1.5)), 1.5);
+  EXPECT_EQ(nvm_cell_of_real(std::nan("5")), kNo);
+}
+
+}  // namespace
+}  // namespace nvm::object::testing
