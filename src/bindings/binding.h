@@ -159,6 +159,7 @@ struct Types {
   PyTypeObject* dict = nullptr;         // dict.cpp
   PyTypeObject* set = nullptr;          // set.cpp
   PyTypeObject* object = nullptr;       // object.cpp: PersistentObject
+  PyTypeObject* attribute = nullptr;    // attribute.cpp: what stands for one on a class
 };
 extern Types types;
 
@@ -253,6 +254,9 @@ class Encoded {
 // (dict_key.cpp): instances of the user's classes do so by identity only.
 void check_key(PyObject* key);
 
+// A str of `length` units of `width` bytes (decode.cpp). Makes its canonical form by itself.
+PyObject* str_of(unsigned width, const void* units, uint64_t length);
+
 // A value on its way out (decode.cpp): fetch() under the latch, build() after it.
 class Decoded {
  public:
@@ -308,5 +312,6 @@ void register_list(PyObject* module);
 void register_dict(PyObject* module);
 void register_set(PyObject* module);
 void register_object(PyObject* module);
+void register_front(PyObject* module);
 
 }  // namespace nvm::bindings

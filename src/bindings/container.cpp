@@ -89,7 +89,7 @@ Ref build_list(PoolObject* pool, std::vector<Decoded>& items) {
 Decoded fetch_key(heap::Pool& pool, const StoredKey& key) {
   switch (key.kind) {
     case StoredKey::Kind::str:
-      return Decoded::of(checked(PyUnicode_FromKindAndData(key.width, key.data, key.length)));
+      return Decoded::of(checked(str_of(key.width, key.data, key.length)));
     case StoredKey::Kind::bytes:
       return Decoded::of(checked(PyBytes_FromStringAndSize(key.data, key.length)));
     default:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 from typing import Any, Callable
 
+from interpreter import CPYTHON
 from nvm.pmemobj import PersistentDict, PersistentList, PersistentSet
 
-CPYTHON = sys.implementation.name == "cpython"
 OURS = {
     "PersistentListIterator": "list_iterator",
     "PersistentList": "list",

@@ -11,6 +11,7 @@ from typing import Any, Callable
 import pytest
 
 import nvm
+from interpreter import CPYTHON
 from nvm.pmemobj import PersistentDict, PersistentObjectPool
 from outcome import outcome
 
@@ -42,6 +43,8 @@ def test_operators_answer_as_those_of_dict_views(pool: Pool, view: str, name: st
     content = {"a": 1, "b": 2, "c": 3}
     ours, theirs = getattr(pool.new(PersistentDict, content), view)(), getattr(content, view)()
     for other in OTHERS:
+        if not CPYTHON and (view, name) == ("items", "and_") and other == [[]]:
+            continue  # PyPy's built-in hashes what it is not going to find
         assert outcome(call, ours, other) == outcome(call, theirs, other)
         answer, expected = outcome(call, other, ours), outcome(call, other, theirs)
         if name in ("lt", "le", "gt", "ge") and expected[0] == "raised":

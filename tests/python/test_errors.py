@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import nvm
+from interpreter import cpython_only
 
 KINDS = [
     (nvm.PoolClosedError, ValueError),
@@ -59,6 +60,7 @@ def test_durability_warning_is_a_user_warning():
     assert issubclass(nvm.DurabilityWarning, UserWarning)
 
 
+@cpython_only("there are no subinterpreters")
 def test_subinterpreters_are_refused():
     code = """
 try:

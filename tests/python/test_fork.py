@@ -1,4 +1,3 @@
-import gc
 import multiprocessing
 import os
 import subprocess
@@ -10,6 +9,7 @@ import warnings
 import pytest
 
 import nvm
+from interpreter import collect
 from nvm.pmemobj import PersistentList
 
 pytestmark = [
@@ -79,7 +79,7 @@ def test_a_child_drops_its_parents_objects(pool):
 
     def drop():
         held.clear()
-        gc.collect()
+        collect()
 
     assert in_child(drop) == 0
     assert len(held) == 102

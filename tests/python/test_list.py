@@ -171,7 +171,7 @@ CHANGING: dict[str, Callable[[Any], Any]] = {
     ),
     "sort by none": lambda items: items.sort(key=None, reverse=0),
     "sort by int": lambda items: items.sort(key=5),
-    "sort positional": lambda items: items.sort(repr),
+    "sort positional": lambda items: items.sort(lambda item: repr(plain(item))),
     "sort unknown": lambda items: items.sort(cmp=repr),
     "iadd": lambda items: operator.iadd(items, [1, "two"]),
     "iadd str": lambda items: operator.iadd(items, "ab"),
@@ -243,9 +243,9 @@ def test_changing_leaves_what_list_leaves(
         ours = shared_pool.new(PersistentList, content)
         answer, expected = outcome(operation, ours), outcome(operation, theirs)
         assert answer == expected
+        if expected[0] == "raised":  # PyPy's built-in may have changed nevertheless
+            theirs = content
         assert plain(ours) == theirs
-        if expected[0] == "raised":
-            assert plain(ours) == content
         assert len(ours) == len(theirs)
 
 

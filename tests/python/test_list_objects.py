@@ -107,7 +107,7 @@ def test_iterators_and_lists_cannot_be_made_by_hand(pool: Pool) -> None:
     with pytest.raises(TypeError, match=r"pool\.new\(PersistentList"):
         PersistentList([1])
     with pytest.raises(TypeError):
-        object.__new__(PersistentList)
+        len(object.__new__(PersistentList))  # PyPy refuses its use only
 
 
 def test_calling_the_type_in_a_transaction_makes_one(pool: Pool) -> None:

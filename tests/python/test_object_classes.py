@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import gc
 import sys
 import types
 import weakref
@@ -13,6 +12,7 @@ from typing import Any, Callable, ClassVar, Generic, TypeVar
 import pytest
 
 import nvm
+from interpreter import collect, cpython_only
 from nvm.pmemobj import PersistentObject, PersistentObjectPool
 from outcome import undone
 
@@ -108,6 +108,9 @@ class Frozen(PersistentObject):
 @dataclasses.dataclass(frozen=True)
 class FrozenDerived(Frozen):
     z: float = 0.5
+
+
+IMMORTAL = cpython_only("a class that its C-API has met lives for ever")
 
 
 class Outer:
@@ -251,6 +254,7 @@ def test_nested_classes(pool: Pool, reopen: Reopen) -> None:
     assert type(reopen(pool).root) is Outer.Inner
 
 
+@IMMORTAL
 def test_local_classes_are_known_while_they_live(pool: Pool, reopen: Reopen) -> None:
     local = make_local()
     pool.root = pool.new(local)
@@ -264,16 +268,17 @@ def test_local_classes_are_known_while_they_live(pool: Pool, reopen: Reopen) -> 
     pool.close()
     dead = weakref.ref(local), weakref.ref(again)
     del local, again
-    gc.collect()
+    collect()
     assert [reference() for reference in dead] == [None, None]
 
 
+@IMMORTAL
 def test_a_class_that_is_gone_gives_an_error_for_that_object_only(
     pool: Pool, reopen: Reopen
 ) -> None:
     pool.root = [1, pool.new(make_local()), "x"]
     pool.close()
-    gc.collect()
+    collect()
     pool = reopen(pool)
     name = "make_local.<locals>.Local"
     with pytest.raises(nvm.ClassNotFoundError, match=name) as caught:
@@ -285,6 +290,7 @@ def test_a_class_that_is_gone_gives_an_error_for_that_object_only(
     assert pool.root == [1, "x"]
 
 
+@IMMORTAL
 def test_a_module_that_is_not_imported_is_named(pool: Pool, reopen: Reopen) -> None:
     module = types.ModuleType("some_module")
     sys.modules["some_module"] = module
@@ -298,7 +304,7 @@ def test_a_module_that_is_not_imported_is_named(pool: Pool, reopen: Reopen) -> N
         pool.close()
         kept = module.A
         del module.A, kept
-        gc.collect()
+        collect()
         pool = reopen(pool)
         with pytest.raises(nvm.ClassNotFoundError, match="module some_module does not have it"):
             pool.root

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import pickle
 import weakref
 from typing import Any, Callable
@@ -11,6 +10,7 @@ from typing import Any, Callable
 import pytest
 
 import nvm
+from interpreter import collect
 from nvm.pmemobj import PersistentDict, PersistentList, PersistentObject, PersistentObjectPool
 from outcome import undone
 
@@ -64,7 +64,7 @@ def stop() -> None:
 
 
 def number_of_objects(pool: Pool) -> int:
-    gc.collect()
+    collect()
     pool.root = pool.root  # any operation frees what was let go before
     assert pool.check() == []
     return int(pool.stats()["objects"])
@@ -79,7 +79,7 @@ def test_init_runs_once_and_v_init_each_time(pool: Pool, reopen: Reopen) -> None
     assert (one.x, one._v_ready, pool.root is one) == (1, True, True)
     assert Logged.calls == ["_v__init__", "__init__", "_v__init__"]
     del one
-    gc.collect()
+    collect()
     assert pool.root._v_ready
     assert Logged.calls.count("_v__init__") == 3
 
@@ -132,7 +132,7 @@ def test_arguments_are_checked_as_usual(pool: Pool) -> None:
     with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'name'"):
         pool.new(Node)
     with pytest.raises(TypeError):
-        object.__new__(Node)
+        object.__new__(Node).name  # PyPy refuses its use only
     assert type(pool.new(PersistentObject)) is PersistentObject
 
 
@@ -201,7 +201,7 @@ def test_v_init_may_follow_references(pool: Pool, reopen: Reopen) -> None:
     one.other, other.other = other, one
     pool.root = one
     del one, other
-    gc.collect()
+    collect()
     pool = reopen(pool)
     one = pool.root
     assert one._v_others_other is one
@@ -227,7 +227,7 @@ def test_a_deleted_object_lives_as_long_as_it_is_held(pool: Pool) -> None:
     assert (node.name, node.children) == ("n", [1])
     pool["back"] = node
     del node
-    gc.collect()
+    collect()
     assert pool["back"].children is children
 
 
@@ -262,10 +262,10 @@ def test_weak_references_and_finalizers(pool: Pool) -> None:
     reference = weakref.ref(one, lambda _: ends.append(type(pool.root).__name__))
     assert reference() is one
     del one
-    gc.collect()
+    collect()
     assert reference() is None
     # The object that the callback read was another proxy, which has ended as well.
-    assert ends == [1, True, 1, True, "Mortal"]
+    assert sorted(map(repr, ends)) == ["'Mortal'", "1", "1", "True", "True"]
     pool.root = None
     assert pool.check() == []
 

@@ -1,7 +1,6 @@
 import collections.abc
 import contextlib
 import copy
-import gc
 import pickle
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import weakref
 import pytest
 
 import nvm
+from interpreter import collect
 from nvm import pmemobj
 from nvm.pmemobj import PersistentDict, PersistentList
 
@@ -110,6 +110,7 @@ def test_new_makes_objects_that_are_freed_unless_referred_to(pool):
     kept = pool.new(PersistentDict, {"a": 1}, b=2)
     pool.root = kept
     del made
+    collect()
     pool.sync()
     assert pool.stats()["objects"] == before + 1
     assert pool.root is kept
@@ -247,7 +248,7 @@ def test_a_dropped_pool_is_closed(path):
     pool = nvm.open(path, size="64 MiB")
     pool["list"] = [1]
     del pool
-    gc.collect()
+    collect()
     with nvm.open(path) as pool:
         assert pool["list"] == [1]
 
@@ -256,12 +257,12 @@ def test_objects_keep_their_pool_open(path):
     held = nvm.open(path, size="64 MiB")
     held["list"] = [1]
     held = held["list"]
-    gc.collect()
+    collect()
     assert held == [1]
     with pytest.raises(nvm.PoolLockedError):
         nvm.open(path)
     held = None
-    gc.collect()
+    collect()
     nvm.open(path).close()
 
 
@@ -276,7 +277,7 @@ def test_a_pool_in_a_cycle_is_collected(path):
     holder.self = holder
     alive = weakref.ref(holder)
     del holder
-    gc.collect()
+    collect()
     assert alive() is None
     nvm.open(path).close()
 
@@ -289,7 +290,7 @@ def test_weak_references_to_pools_and_objects(pool):
     assert reference() is held
     assert weakref.ref(pool)() is pool
     del held
-    gc.collect()
+    collect()
     assert reference() is None
     assert called == [reference]
     assert pool["list"] == []
@@ -301,7 +302,7 @@ def test_a_weakref_callback_can_ask_for_the_dying_object(pool):
     held = pool["list"]
     reference = weakref.ref(held, lambda _: seen.append(pool["list"]))
     del held
-    gc.collect()
+    collect()
     assert reference() is None
     assert seen == [[1]]
     assert seen[0] is pool["list"]

@@ -10,6 +10,7 @@ from typing import Any, Callable
 import pytest
 
 import nvm
+from interpreter import CPYTHON
 from nvm.pmemobj import PersistentDict, PersistentObjectPool, PersistentSet
 from outcome import outcome, plain, undone
 
@@ -141,6 +142,15 @@ SETS = [other for other in [*OTHERS, *CONTENTS] if isinstance(other, (set, froze
 for other, name in itertools.product([*SETS, [1], 5, None], ["ior", "iand", "isub", "ixor"]):
     call = getattr(operator, name)
     CHANGING[f"{name} {other!r}"] = lambda s, call=call, other=other: call(s, other)
+
+if not CPYTHON:
+    # PyPy's built-in refuses no element that it need not hash, and may give a frozenset for a set.
+    for element in UNHASHABLE:
+        del CHANGING[f"remove {element!r}"], CHANGING[f"discard {element!r}"]
+    del READING["issuperset [1, {}]"]
+    for other in OTHERS:
+        if isinstance(other, frozenset):
+            del READING[f"symmetric_difference {other!r}"]
 
 
 def parametrize(operations: dict[str, Operation]) -> Any:
@@ -275,8 +285,7 @@ def test_arguments_of_new_are_those_of_set(pool: Pool) -> None:
     assert pool.new(PersistentSet) == set()
     assert pool.new(PersistentSet, "hello") == set("hello")
     assert pool.new(PersistentSet, pool.new(PersistentSet, [1])) == {1}
-    with pytest.raises(TypeError, match="set expected at most 1 argument, got 2"):
-        pool.new(PersistentSet, [], [])
+    assert outcome(pool.new, PersistentSet, [], []) == outcome(set, [], [])
     with pytest.raises(TypeError, match="keyword"):
         pool.new(PersistentSet, iterable=[])
     with pytest.raises(TypeError, match="'int' object is not iterable"):

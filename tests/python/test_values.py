@@ -2,7 +2,6 @@
 
 import collections
 import enum
-import gc
 import math
 import struct
 import sys
@@ -10,6 +9,7 @@ import sys
 import pytest
 
 import nvm
+from interpreter import CPYTHON, collect, cpython_only
 from nvm.pmemobj import PersistentDict, PersistentList, PersistentObject
 
 INTEGERS = sorted(
@@ -126,7 +126,8 @@ def test_strings_are_canonical_and_usable_as_keys(pool):
     for i, value in enumerate(pool.root):
         assert lookup[value] == i
         assert value.isascii() == STRINGS[i].isascii()
-        assert sys.getsizeof(value) <= sys.getsizeof(STRINGS[i])
+        if CPYTHON:  # PyPy does not tell
+            assert sys.getsizeof(value) <= sys.getsizeof(STRINGS[i])
 
 
 def test_huge_values(pool):
@@ -223,22 +224,33 @@ def test_a_stored_proxy_is_a_reference(pool):
     assert pool["c"]["tuple"][0] is pool["a"]
 
 
-def test_deep_nesting_needs_no_recursion(pool, reopen):
+@cpython_only("its C-API itself recurs into tuples")
+def test_deeply_nested_tuples_need_no_recursion(pool, reopen):
     depth = 100_000
-    lists, tuples, dicts = [], (), {}
+    tuples = ()
     for _ in range(depth):
-        lists, tuples, dicts = [lists], (tuples,), {"in": dicts}
-    pool["lists"], pool["tuples"], pool["dicts"] = lists, tuples, dicts
+        tuples = (tuples,)
+    pool["tuples"] = tuples
     pool = reopen(pool)
     stored = pool["tuples"]
     for _ in range(depth):
         (stored,) = stored
     assert stored == ()
+
+
+def test_deep_nesting_needs_no_recursion(pool, reopen):
+    depth = 100_000
+    lists, dicts = [], {}
+    for _ in range(depth):
+        lists, dicts = [lists], {"in": dicts}
+    pool["lists"], pool["dicts"] = lists, dicts
+    pool = reopen(pool)
     stored, mapping = pool["lists"], pool["dicts"]
     for _ in range(1000):
         stored, mapping = stored[0], mapping["in"]
     assert pool.check() == []
     stored = mapping = None
+    collect()
     pool.clear()
     pool.sync()
     assert pool.stats()["objects"] == 1
@@ -381,7 +393,7 @@ def test_a_dict_that_changes_while_it_is_stored(pool):
     class Key(PersistentObject):
         def __repr__(self):
             value.clear()
-            gc.collect()
+            collect()
             return "key"
 
     key = pool.new(Key)

@@ -38,6 +38,10 @@ struct Arguments {
     const Ref empty = checked(PyList_New(0));
     const Ref sort = checked(PyObject_GetAttrString(empty.get(), "sort"));
     checked(PyObject_Call(sort.get(), positional, keywords));
+    // PyPy's takes them by position too.
+    const Py_ssize_t count = PyTuple_GET_SIZE(positional);
+    if (count > 0) key = PyTuple_GET_ITEM(positional, 0);
+    if (count > 1) reverse = PyTuple_GET_ITEM(positional, 1);
     if (keywords == nullptr) return;
     if (PyObject* given = PyDict_GetItemString(keywords, "key")) key = given;
     if (PyObject* given = PyDict_GetItemString(keywords, "reverse")) reverse = given;

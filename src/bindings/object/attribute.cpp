@@ -12,25 +12,22 @@ struct Attribute {
   PyObject_HEAD PyObject* name;  // a str, interned
   PyObject* covered;             // what the class itself had under the name; null if nothing
   std::string utf8;
-  // Where the value lies in the records that were read last: good for one pool as long as nothing
-  // is undone in it.
-  uint64_t pool_id;
+  // Where the value lies in the records that were read last: good as long as the pool's epoch is
+  // this one.
   uint64_t undo_epoch;
   record::Place place;
 };
 
-PyTypeObject* attribute_type = nullptr;
 PyObject* member_descriptor = nullptr;
 
 Attribute* as_attribute(PyObject* object) { return reinterpret_cast<Attribute*>(object); }
 
 bool knows_place(const Attribute* attribute, const heap::Pool& pool) {
-  return attribute->pool_id == pool.id() && attribute->undo_epoch == pool.undo_epoch();
+  return attribute->undo_epoch == pool.undo_epoch();
 }
 
 void learn_place(Attribute* attribute, heap::Pool& pool, Offset offset) {
   attribute->place = record::find(pool, offset, attribute->utf8);
-  attribute->pool_id = pool.id();
   attribute->undo_epoch = pool.undo_epoch();
 }
 
@@ -143,7 +140,7 @@ PyType_Spec spec = {"nvm._core.PersistentAttribute", sizeof(Attribute), 0, kCont
 
 Ref make_attribute(PyObject* name, Ref covered) {
   std::string utf8 = utf8_of(name);
-  Ref made = checked(attribute_type->tp_alloc(attribute_type, 0));
+  Ref made = checked(types.attribute->tp_alloc(types.attribute, 0));
   Attribute* attribute = as_attribute(made.get());
   std::construct_at(&attribute->utf8, std::move(utf8));
   Py_INCREF(name);
@@ -165,10 +162,17 @@ void put_on_class(PyTypeObject* type, PyObject* name, PyObject* descriptor) {
 }  // namespace
 
 bool is_attribute(PyObject* object) noexcept {
-  return object != nullptr && Py_TYPE(object) == attribute_type;
+  return object != nullptr && Py_TYPE(object) == types.attribute;
 }
 
 bool is_slot(PyObject* object) noexcept { return object_of(Py_TYPE(object)) == member_descriptor; }
+
+bool place_of(PyObject* descriptor, uint64_t& undo_epoch, record::Place& place) noexcept {
+  const Attribute* attribute = as_attribute(descriptor);
+  undo_epoch = attribute->undo_epoch;
+  place = attribute->place;
+  return place.shape != 0 && place.slot >= 0;
+}
 
 std::string utf8_of(PyObject* text) {
   Py_ssize_t length = 0;
@@ -186,41 +190,6 @@ Ref text_of(const std::string& utf8) {
 
 void raise_no_attribute(PyTypeObject* type, PyObject* name) {
   raise(PyExc_AttributeError, "'%.100s' object has no attribute '%U'", type->tp_name, name);
-}
-
-Ref own_value(PyTypeObject* type, PyObject* name) {
-#ifdef PYPY_VERSION
-  const Ref dict = checked(PyObject_GetAttrString(object_of(type), "__dict__"));
-  Ref value(PyObject_GetItem(dict.get(), name));
-  if (!value) {
-    if (!PyErr_ExceptionMatches(PyExc_KeyError)) throw PythonError{};
-    PyErr_Clear();
-  }
-  return value;
-#else
-#if PY_VERSION_HEX >= 0x030C0000
-  const Ref dict(PyType_GetDict(type));
-  PyObject* value = PyDict_GetItemWithError(dict.get(), name);
-#else
-  PyObject* value = PyDict_GetItemWithError(type->tp_dict, name);
-#endif
-  if (value == nullptr && PyErr_Occurred()) throw PythonError{};
-  return Ref::borrow(value);
-#endif
-}
-
-Ref lookup(PyTypeObject* type, PyObject* name) {
-#ifdef PYPY_VERSION
-  // Its _PyType_Lookup does not survive every object that it can find.
-  const Ref mro = Ref::borrow(type->tp_mro);
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro.get()); ++i) {
-    Ref value = own_value(reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(mro.get(), i)), name);
-    if (value) return value;
-  }
-  return {};
-#else
-  return Ref::borrow(_PyType_Lookup(type, name));
-#endif
 }
 
 Ref class_value(PyTypeObject* type, PyObject* name) {
@@ -251,7 +220,7 @@ void set_attribute(PyObject* self, PyObject* descriptor, PyObject* value) {
 }
 
 void register_attribute(PyObject* module) {
-  attribute_type = add_type(module, spec);
+  types.attribute = add_type(module, spec);
   const Ref standard_types = checked(PyImport_ImportModule("types"));
   member_descriptor =
       checked(PyObject_GetAttrString(standard_types.get(), "MemberDescriptorType")).release();

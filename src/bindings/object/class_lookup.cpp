@@ -45,7 +45,6 @@ struct ClassInfo {
   std::string name;
   bool prepared = false;
   // The shapes whose names have their descriptors: of one pool, as long as nothing is undone in it.
-  uint64_t pool_id = 0;
   uint64_t undo_epoch = 0;
   std::unordered_set<Offset> shapes;
 };
@@ -91,7 +90,7 @@ ClassInfo& info_of(PyTypeObject* type) {
   sweep(by_name, name_limit, [](const auto& entry) { return !entry.second.get(); });
   std::string name = make_name(type);
   by_name.insert_or_assign(name, Weak(type));
-  return infos.emplace(type, ClassInfo{Weak(type), std::move(name), false, 0, 0, {}}).first->second;
+  return infos.emplace(type, ClassInfo{Weak(type), std::move(name), false, 0, {}}).first->second;
 }
 
 // ---- From a name to a class
@@ -282,16 +281,15 @@ void prepare_record(PyTypeObject* type, PoolObject* owner, heap::Handle* handle)
   const Names met = heap::read(pool, [&] {
     epoch = pool.undo_epoch();
     const Offset offset = offset_in(handle);
-    known = info->pool_id == pool.id() && info->undo_epoch == epoch &&
-            info->shapes.count(record::find(pool, offset, "").shape) != 0;
+    known =
+        info->undo_epoch == epoch && info->shapes.count(record::find(pool, offset, "").shape) != 0;
     return known ? Names{} : names_of(pool, offset);
   });
   if (known) return;
   for (const std::string& name : met.names) cover(type, text_of(name).get());
   info = &info_of(type);
-  if (info->pool_id != pool.id() || info->undo_epoch != epoch) {
+  if (info->undo_epoch != epoch) {
     info->shapes.clear();
-    info->pool_id = pool.id();
     info->undo_epoch = epoch;
   }
   if (met.lasting) info->shapes.insert(met.shape);

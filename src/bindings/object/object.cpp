@@ -18,8 +18,9 @@ bool is_object(PyObject* object) noexcept {
 namespace {
 
 PyObject* cached_property = nullptr;
-PyObject* begin_name = nullptr;  // "_v__init__"
-PyObject* init_name = nullptr;   // "__init__"
+PyTypeObject* base_type = nullptr;  // ours, whatever front stands before it (front.cpp)
+PyObject* begin_name = nullptr;     // "_v__init__"
+PyObject* init_name = nullptr;      // "__init__"
 
 bool begins_with(PyObject* text, const char* prefix) {
   const auto length = static_cast<Py_ssize_t>(std::strlen(prefix));
@@ -67,7 +68,35 @@ void begin_volatile(PyObject* self) {
   checked(PyObject_CallMethodObjArgs(self, begin_name, nullptr));
 }
 
-Ref allocate(PyTypeObject* type) { return checked(type->tp_alloc(type, 0)); }
+namespace {
+
+#ifdef PYPY_VERSION
+// PyPy takes the layout of instances from the first base, which may be a mix-in: too small a block
+// would be allocated, and dealloc() never called. The base that derives from ours counts instead.
+void fit_layout(PyTypeObject* type) {
+  if (PyType_IsSubtype(type->tp_base, types.object) != 0 || type == types.object) return;
+  const Ref bases = checked(PyObject_GetAttrString(object_of(type), "__bases__"));
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(bases.get()); ++i) {
+    auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(bases.get(), i));
+    if (PyType_IsSubtype(base, types.object) == 0) continue;
+    fit_layout(base);
+    Py_INCREF(base);  // the old one keeps its reference: the type lives for ever there anyway
+    type->tp_base = base;
+    type->tp_basicsize = base->tp_basicsize;
+    type->tp_new = base->tp_new;
+    return;
+  }
+}
+#else
+void fit_layout(PyTypeObject*) {}
+#endif
+
+}  // namespace
+
+Ref allocate(PyTypeObject* type) {
+  fit_layout(type);
+  return checked(type->tp_alloc(type, 0));
+}
 
 void adopt_new(PyObject* self, PoolObject* pool, uint64_t class_id, heap::Handle* pinned) {
   attach(self, pool, pinned);
@@ -103,6 +132,7 @@ void check_arguments(PyTypeObject* type, PyObject* arguments, PyObject* keywords
 
 // Refuses abstract classes.
 Ref allocate_concrete(PyTypeObject* type) {
+  fit_layout(type);
   const Ref no_arguments = checked(PyTuple_New(0));
   return checked(PyBaseObject_Type.tp_new(type, no_arguments.get(), nullptr));
 }
@@ -253,8 +283,7 @@ PyObject* repr(PyObject* self) {
 PyObject* init_subclass(PyObject* type, PyObject* arguments, PyObject* keywords) {
   return guarded([&] {
     const Ref builtins = checked(PyImport_ImportModule("builtins"));
-    const Ref next =
-        checked(PyObject_CallMethod(builtins.get(), "super", "OO", types.object, type));
+    const Ref next = checked(PyObject_CallMethod(builtins.get(), "super", "OO", base_type, type));
     const Ref method = checked(PyObject_GetAttrString(next.get(), "__init_subclass__"));
     checked(PyObject_Call(method.get(), arguments, keywords));
     name_of(reinterpret_cast<PyTypeObject*>(type));  // so that it is found by its name
@@ -346,7 +375,7 @@ void register_object(PyObject* module) {
   init_name = checked(PyUnicode_InternFromString("__init__")).release();
   const Ref functools = checked(PyImport_ImportModule("functools"));
   cached_property = checked(PyObject_GetAttrString(functools.get(), "cached_property")).release();
-  types.object = add_type(module, spec);
+  types.object = base_type = add_type(module, spec);
 #ifndef PYPY_VERSION
   add_writing_methods();
 #endif

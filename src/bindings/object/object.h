@@ -1,5 +1,5 @@
-// PersistentObject: what object.cpp, attribute.cpp, attributes_view.cpp, class_lookup.cpp and
-// object_copy.cpp share.
+// PersistentObject: what object.cpp, attribute.cpp, attributes_view.cpp, class_dict.cpp,
+// class_lookup.cpp and object_copy.cpp share.
 //
 // How attributes work
 //   - An attribute's value lies in the object's record. Its name is represented on the class by a
@@ -45,14 +45,20 @@ Ref attribute_of(PyTypeObject* type, PyObject* name);
 void set_attribute(PyObject* self, PyObject* attribute, PyObject* value);
 // What the class gives for a name, descriptors of ours left aside; null (no exception) if nothing.
 Ref class_value(PyTypeObject* type, PyObject* name);
-// What is under a name in the class's own __dict__; null (no exception) if nothing.
-Ref own_value(PyTypeObject* type, PyObject* name);
-// What a lookup on the class finds; null (no exception) if nothing.
-Ref lookup(PyTypeObject* type, PyObject* name);
+// Where an Attribute's value lies in the record that was read last, and the pool's epoch for which
+// that holds; false if that is not known or is no slot.
+bool place_of(PyObject* descriptor, uint64_t& undo_epoch, object::record::Place& place) noexcept;
 [[noreturn]] void raise_no_attribute(PyTypeObject* type, PyObject* name);
 std::string utf8_of(PyObject* text);
 Ref text_of(const std::string& utf8);
 void register_attribute(PyObject* module);
+
+// ---- class_dict.cpp
+
+// What is under a name in the class's own __dict__; null (no exception) if nothing.
+Ref own_value(PyTypeObject* type, PyObject* name);
+// What a lookup on the class finds; null (no exception) if nothing.
+Ref lookup(PyTypeObject* type, PyObject* name);
 
 // ---- class_lookup.cpp
 

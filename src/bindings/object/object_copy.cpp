@@ -33,7 +33,8 @@ Ref deep_copy(PyObject* value, PyObject* memo) {
 }
 
 void remember(PyObject* memo, PyObject* original, PyObject* copy) {
-  const Ref id = checked(PyLong_FromVoidPtr(original));
+  const Ref builtins = checked(PyImport_ImportModule("builtins"));
+  const Ref id = checked(PyObject_CallMethod(builtins.get(), "id", "O", original));
   check(PyObject_SetItem(memo, id.get(), copy));
 }
 

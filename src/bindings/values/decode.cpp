@@ -18,6 +18,20 @@ using heap::Type;
 using object::Cell;
 namespace blob = object::blob;
 
+// PyUnicode_FromKindAndData finds the canonical form by itself: a damaged pool cannot make another.
+PyObject* str_of(unsigned width, const void* units, uint64_t length) {
+#ifdef PYPY_VERSION
+  // It takes units of two bytes for UTF-16, in which surrogates are no characters.
+  if (width == 2) {
+    const auto* narrow = static_cast<const Py_UCS2*>(units);
+    const std::vector<Py_UCS4> wide(narrow, narrow + length);
+    return PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, wide.data(),
+                                     static_cast<Py_ssize_t>(length));
+  }
+#endif
+  return PyUnicode_FromKindAndData(static_cast<int>(width), units, static_cast<Py_ssize_t>(length));
+}
+
 struct Decoded::Tree {
   static constexpr size_t kNone = SIZE_MAX;
   struct Item {
@@ -63,12 +77,10 @@ unsigned short_length(Cell cell) {
   return length;
 }
 
-// PyUnicode_FromKindAndData finds the canonical form by itself: a damaged pool cannot make another.
 PyObject* decode_short_str(Cell cell) {
   char characters[Cell::kShortMax];
   cell.short_copy(characters);
-  return PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, characters,
-                                   static_cast<Py_ssize_t>(short_length(cell)));
+  return str_of(1, characters, short_length(cell));
 }
 
 PyObject* decode_short_bytes(Cell cell) {
@@ -83,7 +95,7 @@ PyObject* decode_str(const blob::View& view) {
     for (uint64_t i = 0; i < view.length; ++i)
       if (characters[i] > kMaxCharacter) throw_corrupt("damaged: a str with impossible characters");
   }
-  return PyUnicode_FromKindAndData(view.width, view.data, static_cast<Py_ssize_t>(view.length));
+  return str_of(view.width, view.data, view.length);
 }
 
 PyObject* decode_integer(const blob::View& view) {

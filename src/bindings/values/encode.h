@@ -25,6 +25,6 @@ std::string path_of(const std::vector<Place>& nodes, const Place& place);
 std::string refusal(PyObject* object);
 
 // True if `type` compares and hashes as its base `base` does.
-bool inherits_comparison(const PyTypeObject* type, const PyTypeObject* base);
+bool inherits_comparison(PyTypeObject* type, PyTypeObject* base);  // object/class_dict.cpp
 
 }  // namespace nvm::bindings

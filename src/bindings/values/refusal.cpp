@@ -99,8 +99,4 @@ std::string refusal(PyObject* object) {
   return text + " (store built-in values, or derive the class from nvm.pmemobj.PersistentObject)";
 }
 
-bool inherits_comparison(const PyTypeObject* type, const PyTypeObject* base) {
-  return type->tp_richcompare == base->tp_richcompare && type->tp_hash == base->tp_hash;
-}
-
 }  // namespace nvm::bindings

@@ -1,0 +1,1 @@
+"""What PyPy needs besides: loaded there only."""
