@@ -40,6 +40,7 @@ void register_all(PyObject* module) {
   register_dict(module);
   register_set(module);
   register_object(module);
+  register_front(module);
   register_libraries(module);
 }
 

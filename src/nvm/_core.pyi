@@ -611,3 +611,23 @@ class PersistentObject:
 
     def _v__init__(self) -> None:
         """Set volatile attributes up: at creation, and each time it comes back from the pool."""
+
+class PersistentAttribute:
+    """What stands for a persistent attribute on a class."""
+
+    def __get__(self, instance: object, owner: type | None = None, /) -> Any: ...
+    def __set__(self, instance: object, value: Any, /) -> None: ...
+
+# For nvm._pypy.front.
+
+def front_functions() -> list[tuple[str, str, int]]:
+    """The C interface of the core: name, signature and address of each function."""
+
+def front_handle(proxy: object, /) -> int:
+    """The address of a proxy's handle, 0 if it has none."""
+
+def front_place(attribute: PersistentAttribute, /) -> tuple[int, int] | None:
+    """Epoch and place of an attribute in the record that was read last, if known."""
+
+def front_use(subclass: type, /) -> None:
+    """Put a subclass of a persistent type in its place: what is made from now on is of it."""

@@ -2,16 +2,13 @@
 
 from nvm._core import (
     MIN_POOL_SIZE,
-    PersistentDict,
-    PersistentList,
-    PersistentObject,
     PersistentObjectPool,
-    PersistentSet,
     Reading,
     Transaction,
 )
 from nvm._core import pmemobj_create as create
 from nvm._core import pmemobj_open as open
+from nvm._types import PersistentDict, PersistentList, PersistentObject, PersistentSet
 
 __all__ = [
     "MIN_POOL_SIZE",

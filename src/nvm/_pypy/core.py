@@ -1,0 +1,97 @@
+"""The C interface of the core (src/core/capi/front.h), and its cells, for the front.
+
+cffi's backend is used as it is: importing the C parser in front of it takes a second.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import _cffi_backend
+
+from nvm import _core
+
+_TYPES = {
+    "i": _cffi_backend.new_primitive_type("int64_t"),
+    "d": _cffi_backend.new_primitive_type("double"),
+    "s": _cffi_backend.new_pointer_type(_cffi_backend.new_primitive_type("char")),
+}
+
+
+def _c_function(signature: str, address: int) -> Callable[..., Any]:
+    result, *parameters = (_TYPES[letter] for letter in signature)
+    kind = _cffi_backend.new_function_type(tuple(parameters), result)
+    function: Callable[..., Any] = _cffi_backend.cast(kind, address)
+    return function
+
+
+_c = {name: _c_function(signature, address) for name, signature, address in _core.front_functions()}
+list_size, list_get, list_set = _c["list_size"], _c["list_get"], _c["list_set"]
+list_append = _c["list_append"]
+dict_size = _c["dict_size"]
+dict_get_text, dict_get_integer = _c["dict_get_text"], _c["dict_get_integer"]
+dict_has_text, dict_has_integer = _c["dict_has_text"], _c["dict_has_integer"]
+dict_set_text, dict_set_integer = _c["dict_set_text"], _c["dict_set_integer"]
+record_get, record_set = _c["record_get"], _c["record_set"]
+cell_of_real, real_of_cell = _c["cell_of_real"], _c["real_of_cell"]
+
+NO = 0
+ABSENT = 6 << 48
+
+# ---- Cells (src/core/object/value/cell.h)
+
+_INTEGER, _STR, _BYTES = 1, 2, 3
+_TEXTS = (_STR, _BYTES)
+_TAG_SHIFT, _LENGTH_SHIFT = 48, 40
+_PAYLOAD = (1 << 48) - 1
+_SIGN = 1 << 47
+_CONSTANTS = (None, None, False, True, ...)
+_TEXT_CAPACITY = 5
+
+# Short texts that have been met: making one anew takes longer than finding it.
+_texts: dict[int, str | bytes] = {}
+_MOST_TEXTS = 1 << 14
+
+
+def value_of(cell: int) -> Any:
+    """The value that a cell tells by itself."""
+    tag = cell >> _TAG_SHIFT
+    if tag == _INTEGER:
+        payload = cell & _PAYLOAD
+        return payload - ((payload & _SIGN) << 1)
+    if tag in _TEXTS:
+        return _text_of(cell)
+    if 0 < cell < len(_CONSTANTS):
+        return _CONSTANTS[cell]
+    return real_of_cell(cell)
+
+
+def _text_of(cell: int) -> str | bytes:
+    try:
+        return _texts[cell]
+    except KeyError:
+        pass
+    length = (cell >> _LENGTH_SHIFT) & 0xFF
+    units = (cell & _PAYLOAD).to_bytes(_TEXT_CAPACITY + 1, "little")[:length]
+    text = units.decode("latin-1") if cell >> _TAG_SHIFT == _STR else units
+    if len(_texts) >= _MOST_TEXTS:
+        _texts.clear()
+    _texts[cell] = text
+    return text
+
+
+def cell_of(value: Any) -> int:
+    """The value's cell, or NO for one that the bindings have to encode."""
+    kind = type(value)
+    if kind is int:
+        if -_SIGN <= value < _SIGN:
+            return int((_INTEGER << _TAG_SHIFT) | (value & _PAYLOAD))
+        return NO
+    if kind is float:
+        cell: int = cell_of_real(value)
+        return cell
+    if value is None:
+        return 1
+    if kind is bool:
+        return 3 if value else 2
+    return NO
