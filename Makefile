@@ -22,10 +22,10 @@ demo:  ## index a folder, be killed, go on, answer (FOLDER=... for another folde
 	@.venv/bin/python examples/search_index.py demo $(if $(FOLDER),"$(FOLDER)") $(ARGS)
 
 test:  ## all that CI checks
-	@$(run_tests) lint core asan crash python pypy tidy
+	@$(run_tests) lint core asan crash python python-quick pypy ring tidy
 
 test-all:  ## that, far more crash states, slow tests, the thread sanitizer, every Python found
-	@$(run_tests) lint core asan tsan crash-full python-slow pypy python-others tidy
+	@$(run_tests) lint core asan tsan crash-full python-slow pypy python-others ring tidy
 
 test-core:  ## GoogleTest on the core (ARGS=--gtest_filter=...)
 	@$(run_tests) core
@@ -39,7 +39,7 @@ test-crash:  ## power failures, a slice of all cuts
 test-python:  ## pytest on CPython (ARGS="-k list")
 	@$(run_tests) python
 
-test-pypy:  ## the smoke test on PyPy
+test-pypy:  ## the same on PyPy
 	@$(run_tests) pypy
 
 lint:  ## clang-format, ruff, mypy, clang-tidy

@@ -5,13 +5,14 @@
 #   scripts/bootstrap.sh demo|bench       what the demo or the benchmarks need
 #   scripts/bootstrap.sh test             what the tests need (PyPy and the C++ tools too)
 #   scripts/bootstrap.sh venv DIR PYTHON  a further environment for tests
+#   scripts/bootstrap.sh pythons          lists the other CPythons here: version, executable
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 purpose=${1:-test}
 case $purpose in
-  demo | bench | test | venv) ;;
-  *) echo "usage: $0 demo|bench|test|venv DIR PYTHON" >&2; exit 2 ;;
+  demo | bench | test | venv | pythons) ;;
+  *) echo "usage: $0 demo|bench|test|pythons|venv DIR PYTHON" >&2; exit 2 ;;
 esac
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
@@ -50,6 +51,24 @@ find_python() {
   for candidate in python3.11 /usr/bin/python3.11 python3 /usr/bin/python3; do
     if usable_python "$candidate"; then echo "$candidate"; return; fi
   done
+}
+
+# "3.12 /usr/bin/python3.12", or "3.14t ..." for a free-threaded one; nothing for .venv's version.
+other_pythons() {
+  local candidate mine
+  mine=$(version_of .venv/bin/python)
+  for candidate in python3.{9..15} python3.{13..15}t ~/.pyenv/versions/*/bin/python; do
+    [[ "$(version_of "$candidate")" != "$mine" ]] && usable_python "$candidate" || continue
+    echo "$(version_of "$candidate") $(command -v "$candidate")"
+  done | sort -u -k1,1V
+}
+version_of() {
+  "$1" - 2>/dev/null <<'PY' || true
+import sys, sysconfig
+if sys.implementation.name == "cpython":
+    suffix = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+    print("%d.%d%s" % (sys.version_info[0], sys.version_info[1], suffix))
+PY
 }
 
 install_missing() {
@@ -97,10 +116,10 @@ make_venv() {
   printf '%s' "$wanted" >"$stamp"
 }
 
-if [ "$purpose" = venv ]; then
-  make_venv "$2" "$3" build test
-  exit
-fi
+case $purpose in
+  venv) make_venv "$2" "$3" build test; exit ;;
+  pythons) other_pythons; exit ;;
+esac
 if [ "$purpose" = test ]; then packages=$test_packages; else packages=$demo_packages; fi
 [ -n "$(find_python)" ] ||
   packages+=$'\npython3|runs it\npython3-venv|its virtual environments\npython3-dev|its headers\n'

@@ -2,7 +2,7 @@
 # Runs the named steps in order, stops at the first that fails, and ends with each
 # runner's own summary. ARGS goes to the test runner when there is one step only.
 #
-#   scripts/test.sh lint core asan crash python pypy tidy
+#   scripts/test.sh lint core asan crash python python-quick pypy ring tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -50,23 +50,34 @@ step_crash() { NVM_CRASH_EFFORT=slice halves release nvm_crash_tests; }
 step_crash-full() { NVM_CRASH_EFFORT=wide halves release nvm_crash_tests; }
 step_python() { suite .venv -m "not slow"; }
 step_python-slow() { suite .venv; }
-step_pypy() { suite .venv-pypy tests/pypy; }
+step_pypy() { suite .venv-pypy -m "not slow"; }
+# One pool through all interpreters that the steps before have built for.
+step_ring() { .venv/bin/python -m pytest tests/python/test_ring.py ${extra[@]+"${extra[@]}"}; }
 step_tidy() {
   scripts/build.sh core release nvm_core
   scripts/build.sh package .venv
   .venv/bin/python scripts/tidy.py
 }
+# What an interpreter's C-API is used for most, in seconds; on the oldest other CPython found.
+step_python-quick() {
+  local version python
+  read -r version python < <(scripts/bootstrap.sh pythons) ||
+    { echo "python: no other CPython on this machine"; return; }
+  scripts/bootstrap.sh venv ".venv-python$version" "$python"
+  suite ".venv-python$version" -m "not slow" \
+    tests/python/test_{values,list_objects,dict_keys,object_attributes,object_classes,format}.py
+}
 step_python-others() {
-  local python
-  for python in python3.9 python3.10 python3.12 python3.13; do
-    "$python" -c '' 2>/dev/null || { echo "$python: not on this machine"; continue; }
-    scripts/bootstrap.sh venv ".venv-$python" "$python"
-    suite ".venv-$python" -m "not slow"
-  done
+  local version python
+  while read -r version python; do
+    printf -- '---- CPython %s: %s\n' "$version" "$python"
+    scripts/bootstrap.sh venv ".venv-python$version" "$python"
+    suite ".venv-python$version" -m "not slow" </dev/null
+  done < <(scripts/bootstrap.sh pythons)
 }
 
 # The lines by which the runners sum themselves up.
-summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|Success|All checks|Found|[0-9]+ files? (already|would)|python3)'
+summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|---- CPython|Success|All checks|Found|[0-9]+ files? (already|would)|python: )'
 
 # Each step is a process of its own, so that it stops at its first failing command.
 if [ "${1:-}" = --step ]; then
