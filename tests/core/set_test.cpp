@@ -194,7 +194,7 @@ TEST_F(SetTest, HoldsWhatTheModelHolds) {
   std::set<int> model;
   for (int round = 0; round < 200; ++round) {
     const std::set<int> before = model;
-    const unsigned how = random() % 3;
+    const unsigned how = static_cast<unsigned>(random() % 3);
     if (how != 0) pool().begin();
     for (int i = 0; i < 5; ++i) {
       Numbers given(random() % 30);
