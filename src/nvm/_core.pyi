@@ -219,6 +219,36 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
             TransactionError: This thread is inside a transaction of the pool.
         """
 
+    def gc(
+        self, debug: bool | None = None, *, progress: _Progress = None
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """Free the objects that only keep one another alive.
+
+        Everything else is freed at once, when the last reference to it goes; this finds cycles.
+        What a Python object, an iterator or a view still refers to is kept. Each object is freed by
+        operations of their own: an exception, a signal's too, ends the collection between two of
+        them, and what has been freed is freed for good. Other threads can read meanwhile, and wait
+        to write; it waits for their transactions. No code of the objects' classes is run.
+
+        Args:
+            debug: Log what was met to the logger "nvm", and check the pool before and after. By
+                default what the pool was opened with.
+            progress: A function of the objects done and in all, or True for a bar.
+
+        Returns:
+            How many objects of each type or class there are now; and counts: ``containers-total``
+            and ``containers-live`` (objects that can refer to others, before and after),
+            ``other-total`` and ``other-live`` (large values), ``orphans0-gced`` and
+            ``orphans1-gced`` (freed, and their reference count was zero or otherwise wrong),
+            ``collections-gced`` (freed from cycles).
+
+        Raises:
+            TransactionError: Inside a transaction or reading() of this thread.
+            ReadOnlyError: The pool is open for reading.
+            PoolCorruptError: The pool is damaged: nothing has been freed.
+            PoolFullError: What is left can only be freed in a larger pool.
+        """
+
     def stats(self) -> dict[str, Any]:
         """Return how the pool's room is used.
 

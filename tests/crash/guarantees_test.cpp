@@ -2,7 +2,6 @@
 // that follow a line `<!-- counts: ... -->` are read, and each row's operation is run and counted.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -50,9 +49,7 @@ std::vector<std::string> columns_of(const std::string& line) {
 
 // Operation -> what the page says of it, for the tables of one name.
 std::map<std::string, Counts> counts_of_page(const std::string& table) {
-  const auto page = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() /
-                    "docs/guarantees.md";
-  std::ifstream stream(page);
+  std::ifstream stream(NVM_DOCS "/guarantees.md");
   std::map<std::string, Counts> counts;
   bool inside = false;
   for (std::string line; std::getline(stream, line);) {
@@ -127,6 +124,8 @@ class Guarantees : public PoolTest {
     }
     compare("transaction", seen);
   }
+
+  Value self() const { return Value::object_at(object_); }
 
   Offset object_ = 0;  // what a case works on
 
@@ -327,6 +326,51 @@ TEST_F(Guarantees, ObjectsKeepToTheirCounts) {
                   {"`o.a = small`, the first of its class", {first, set("c", small)}},
                   {"`del o.a` of a small value", {first, erase("a")}},
                   {"`del o.a` of an owned value", {second({set("a", owned)}), erase("a")}}});
+}
+
+// ---- Collections of cycles
+
+TEST_F(Guarantees, CollectionsKeepToTheirCounts) {
+  const Value small = Values::integer(1);
+  const Value owned = values.str("too long for a cell");
+  const Step clear = [this](Operation& op) { clear_step(op, object_); };
+  const auto list_of_itself = [this](uint64_t times) -> Step {
+    return [=, this](Operation& op) {
+      object_ = list::create(op);
+      op.refer(object_);
+      std::vector<uint64_t> cells;
+      for (uint64_t i = 0; i < times; ++i) cells.push_back(make_cell(op, self()).bits());
+      list::fill_fresh(op, object_, cells);
+    };
+  };
+  const Step make_dict = [this](Operation& op) {
+    object_ = dict::create(op);
+    op.refer(object_);
+  };
+  const auto put = [this](int64_t key) -> Step {
+    return [=, this](Operation& op) {
+      dict::set(op, object_, Key(op.pool(), Values::integer(key)), self());
+    };
+  };
+  std::vector<Step> large_dict{make_dict};
+  for (int64_t key = 0; key < 20; ++key) large_dict.push_back(put(key));
+  const Step make_record = [this](Operation& op) {
+    object_ = record::create(op, class_table::ensure(op, "module:Class"));
+    op.refer(object_);
+  };
+  const auto set = [this](const char* name, Value value) -> Step {
+    return [=, this](Operation& op) { record::set(op, object_, name, value); };
+  };
+  const Step refer = [this](Operation& op) { record::set(op, object_, "itself", self()); };
+
+  hold("gc", {{"a list of a few references", {{list_of_itself(2)}, clear}},
+              {"a list of many", {{list_of_itself(50)}, clear}},
+              {"a dict of up to 15 entries", {{make_dict, put(1)}, clear}},
+              {"a dict of more entries", {large_dict, clear}},
+              {"an object with one reference", {{make_record, set("a", small), refer}, clear}},
+              {"the same, and a large value", {{make_record, refer, set("b", owned)}, clear}},
+              {"an orphan's count, put right",
+               {{make_record}, [this](Operation& op) { op.recount(object_, 2); }}}});
 }
 
 // ---- Transactions

@@ -28,6 +28,8 @@ struct Scenario {
   // The pool to begin with, instead of a new one.
   std::string start = {};
   uint64_t size = uint64_t{16} << 20;
+  // `prepare` leaves damage that the first step mends: check() is asked once that has returned.
+  bool damaged = false;
 };
 
 struct Verdict {

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,3 +112,50 @@ def test_killed_under_load(where: str, rounds: int, tmp_path: Path, folder: Path
         acknowledged = run_and_kill(path, done, rng)
         done = check_pool(path, done + acknowledged)
     assert done > rounds
+
+
+COLLECTOR = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+import nvm
+
+pool = nvm.open(sys.argv[1], size="256 MiB")
+live = pool.setdefault("live", [{"number": n, "text": str(n) * 20} for n in range(50)])
+while True:
+    with pool.transaction():
+        for size in (1, 3, 200):
+            pool["lost"] = [[] for _ in range(size)]
+            items = list(pool["lost"])
+            for item, following in zip(items, items[1:] + items[:1]):
+                item.extend([following, {"back": (item, live[size % 50])}, "long " * 10])
+            del pool["lost"], items, item, following
+    os.write(1, b".")
+    pool.gc()
+"""
+
+
+@pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.slow)])
+def test_killed_while_cycles_are_collected(rounds: int, folder: Path) -> None:
+    path = folder / "pool"
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    expected = [{"number": number, "text": str(number) * 20} for number in range(50)]
+    for _ in range(rounds):
+        worker = subprocess.Popen(
+            [sys.executable, "-c", COLLECTOR, os.fspath(path)], stdout=subprocess.PIPE
+        )
+        assert worker.stdout is not None
+        for _ in range(rng.randrange(1, 20)):
+            assert os.read(worker.stdout.fileno(), 1) == b"."
+        time.sleep(rng.random() * 0.005)  # a collection takes about as long
+        worker.kill()
+        worker.wait()
+        worker.stdout.close()
+        with nvm.open(path, "w") as pool:
+            assert pool.check() == []
+            assert pool["live"] == expected
+            pool.gc()
+            assert pool.check() == []
+            assert pool["live"] == expected
+            assert pool.stats()["objects"] == 52

@@ -339,6 +339,7 @@ const char kPoolDoc[] =
 PyMethodDef* all_methods() {
   static std::vector<PyMethodDef> methods = kOwnMethods;
   methods.insert(methods.end(), report_methods.begin(), report_methods.end());
+  methods.insert(methods.end(), collection_methods.begin(), collection_methods.end());
   methods.insert(methods.end(), mapping_methods.begin(), mapping_methods.end());
   methods.emplace_back();
   return methods.data();

@@ -8,6 +8,9 @@ namespace nvm::bindings {
 // check() and stats() (pool_reports.cpp).
 extern const std::vector<PyMethodDef> report_methods;
 
+// gc() (pool_collection.cpp).
+extern const std::vector<PyMethodDef> collection_methods;
+
 // The pool as a mapping over its own dict (pool_mapping.cpp).
 extern const std::vector<PyMethodDef> mapping_methods;
 int pool_bool(PyObject* self);

@@ -4,8 +4,10 @@
 #include "collect/check.h"
 #include "collect/stats.h"
 #include "container.h"
-#include "pmem/error.h"
+#include "heap/access.h"
+#include "object/object.h"
 #include "pool/pool.h"
+#include "pool/progress.h"
 
 namespace nvm::bindings {
 
@@ -13,44 +15,17 @@ namespace {
 
 PoolObject* as_pool(PyObject* self) { return reinterpret_cast<PoolObject*>(self); }
 
-// Ownership of a pool for its lifetime.
-class Owning {
+// Nothing changes for its lifetime.
+class Sharing {
  public:
-  explicit Owning(heap::Pool& pool) : pool_(pool) { pool.own(-1); }
-  ~Owning() { pool_.disown(); }
-  Owning(const Owning&) = delete;
-  Owning& operator=(const Owning&) = delete;
+  explicit Sharing(heap::Pool& pool) : pool_(pool) { pool.begin_reading(); }
+  ~Sharing() { pool_.end_reading(); }
+  Sharing(const Sharing&) = delete;
+  Sharing& operator=(const Sharing&) = delete;
 
  private:
   heap::Pool& pool_;
 };
-
-Ref text_of(const std::string& text) {
-  return checked(
-      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
-}
-
-// ---- Progress
-
-// What `progress=` gave: a function of (done, total), or null.
-Ref progress_function(PyObject* progress) {
-  if (progress == nullptr || progress == Py_None || progress == Py_False) return Ref();
-  if (progress != Py_True && PyCallable_Check(progress) != 0) return Ref::borrow(progress);
-  if (progress != Py_True) raise(PyExc_TypeError, "progress must be a function or True");
-  const Ref module = checked(PyImport_ImportModule("nvm._progress"));
-  return checked(PyObject_CallMethod(module.get(), "Bar", nullptr));
-}
-
-// Runs without the interpreter's lock; takes it to call the function and to look for signals.
-collect::Progress report_to(PyObject* function) {
-  return [function](uint64_t done, uint64_t total) {
-    const Locked locked;
-    check_signals();
-    if (function == nullptr) return;
-    checked(PyObject_CallFunction(function, "KK", static_cast<unsigned long long>(done),
-                                  static_cast<unsigned long long>(total)));
-  };
-}
 
 // ---- check
 
@@ -68,12 +43,18 @@ const char* name_of(collect::Finding::Kind kind) {
   return "?";
 }
 
+// What is damaged may be no UTF-8.
+Ref message_of(const std::string& text) {
+  return checked(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
+}
+
 Ref list_of(const std::vector<collect::Finding>& findings) {
   const Ref module = checked(PyImport_ImportModule("nvm._finding"));
   const Ref type = checked(PyObject_GetAttrString(module.get(), "Finding"));
   Ref list = checked(PyList_New(0));
   for (const collect::Finding& finding : findings) {
-    const Ref what = text_of(finding.what);
+    const Ref what = message_of(finding.what);
     const Ref item =
         checked(PyObject_CallFunction(type.get(), "sKO", name_of(finding.kind),
                                       static_cast<unsigned long long>(finding.offset), what.get()));
@@ -83,7 +64,7 @@ Ref list_of(const std::vector<collect::Finding>& findings) {
 }
 
 collect::CheckReport check_unlocked(heap::Pool& pool, const collect::Progress& progress) {
-  const Owning owning(pool);
+  const heap::Surveying surveying(pool, "check()");
   const Unlocked unlocked;
   return collect::check(pool, progress);
 }
@@ -95,8 +76,6 @@ PyObject* pool_check(PyObject* self, PyObject* args, PyObject* kw) {
     return nullptr;
   return guarded([&] {
     heap::Pool& pool = usable(as_pool(self));
-    if (pool.in_transaction())
-      throw Error(ErrorKind::transaction, "check() called inside a transaction", 0, pool.path());
     const Ref function = progress_function(progress);
     const collect::CheckReport report = check_unlocked(pool, report_to(function.get()));
     return list_of(report.findings).release();
@@ -104,10 +83,6 @@ PyObject* pool_check(PyObject* self, PyObject* args, PyObject* kw) {
 }
 
 // ---- stats
-
-void set_number(const Ref& dict, const char* name, uint64_t number) {
-  check(PyDict_SetItemString(dict.get(), name, checked(PyLong_FromUnsignedLongLong(number)).get()));
-}
 
 Ref dict_of(const std::map<std::string, collect::TypeStats>& types) {
   Ref all = checked(PyDict_New());
@@ -124,7 +99,8 @@ PyObject* pool_stats(PyObject* self, PyObject*) {
   return guarded([&] {
     heap::Pool& pool = usable(as_pool(self));
     const collect::Stats stats = [&pool] {
-      const Owning owning(pool);
+      const Sharing sharing(pool);
+      const Unlocked unlocked;
       return collect::stats(pool);
     }();
     Ref dict = checked(PyDict_New());

@@ -1,8 +1,13 @@
 #include "collect/census.h"
 
-#include <algorithm>
-
 namespace nvm::collect {
+
+namespace {
+
+constexpr unsigned kStretchBits = 18;
+constexpr uint64_t kStretch = uint64_t{1} << kStretchBits;
+
+}  // namespace
 
 bool is_counted(uint64_t type) noexcept {
   switch (static_cast<heap::Type>(type)) {
@@ -18,18 +23,63 @@ bool is_counted(uint64_t type) noexcept {
   }
 }
 
-Census::Census(const heap::Pool& pool) {
-  heap::HeapWalk walk(pool.file().base(), pool.file().size());
-  heap::Block block;
-  while (walk.next(block))
-    if (!block.internal) entries_.push_back({block.offset, block.usable, block.type});
+// Blocks of Python code that lays out its own (_p_mm.alloc: type numbers from 2^63 on) will be a
+// class of their own here.
+BlockClass class_of_block(uint64_t type) noexcept {
+  if (is_counted(type)) return BlockClass::object;
+  const bool plain = type == 0 || type == static_cast<uint64_t>(heap::Type::blob);
+  return plain ? BlockClass::plain : BlockClass::unknown;
+}
+
+const char* name_of(heap::Type type) noexcept {
+  switch (type) {
+    case heap::Type::list:
+      return "list";
+    case heap::Type::dict:
+      return "dict";
+    case heap::Type::set:
+      return "set";
+    case heap::Type::record:
+      return "object";
+    case heap::Type::tuple:
+      return "tuple";
+    case heap::Type::frozenset:
+      return "frozenset";
+    default:
+      return "unknown";
+  }
+}
+
+void Census::add(const heap::Block& block) {
+  entries_.emplace_back(block.offset, class_of_block(block.type), block.usable);
+}
+
+void Census::seal(uint64_t pool_size) {
+  begins_.reserve((pool_size >> kStretchBits) + 2);
+  for (uint64_t entry = 0; entry < entries_.size(); ++entry)
+    while (begins_.size() << kStretchBits <= entries_[entry].offset()) begins_.push_back(entry);
+  begins_.push_back(entries_.size());
 }
 
 Entry* Census::find(heap::Offset offset) noexcept {
-  const auto found =
-      std::lower_bound(entries_.begin(), entries_.end(), offset,
-                       [](const Entry& entry, heap::Offset at) { return entry.offset < at; });
-  return found != entries_.end() && found->offset == offset ? &*found : nullptr;
+  const uint64_t stretch = offset >> kStretchBits;
+  if (stretch + 1 >= begins_.size()) return nullptr;
+  uint64_t low = begins_[stretch];
+  uint64_t high = begins_[stretch + 1];
+  const uint64_t within = offset & (kStretch - 1);
+  uint64_t place = low + within * (high - low) / kStretch;
+  for (uint64_t step = 1; low < high; step *= 2) {  // gallops from the guess, then halves
+    const heap::Offset found = entries_[place].offset();
+    if (found == offset) return &entries_[place];
+    if (found < offset) {
+      low = place + 1;
+      place = low + step < high ? low + step - 1 : low + (high - low) / 2;
+    } else {
+      high = place;
+      place = low + step < high ? high - step : low + (high - low) / 2;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace nvm::collect

@@ -1,35 +1,74 @@
-// Every allocated block of a pool, found without following a reference.
+// Every allocated block of a pool, found without following a reference, in 16 bytes each.
+//
+// A block is found again by its offset in nearly constant time: an index says where the blocks of
+// each 256 KiB of the file begin, and within these its place is guessed from the offset, since a
+// run's blocks lie at equal distances.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
+#include "heap/format.h"
 #include "heap/layout/heap_walk.h"
 #include "heap/pool.h"
 
 namespace nvm::collect {
 
-struct Entry {
-  heap::Offset offset;
-  uint64_t usable;
-  uint64_t type;  // 0: a blob without header
-  uint64_t references = 0;
-  bool owned = false;    // reached as somebody's block
-  bool reached = false;  // reached as an object
+// What a block is by its type number alone.
+enum class BlockClass : uint8_t {
+  plain,    // no count: a blob, a body, a segment, a table
+  object,   // a counted object of a type known here
+  unknown,  // a type number that this version gives to nothing
 };
-
-class Census {
- public:
-  explicit Census(const heap::Pool& pool);
-  // nullptr if no block starts there.
-  Entry* find(heap::Offset offset) noexcept;
-  std::vector<Entry>& entries() noexcept { return entries_; }  // in order of their offsets
-
- private:
-  std::vector<Entry> entries_;
-};
+BlockClass class_of_block(uint64_t type) noexcept;
 
 // True for the types whose blocks carry a reference count.
 bool is_counted(uint64_t type) noexcept;
+// What statistics call a type; records go by the name of their class.
+const char* name_of(heap::Type type) noexcept;
+
+class Entry {
+ public:
+  Entry(heap::Offset offset, BlockClass kind, uint64_t usable) noexcept
+      : word_(offset | uint64_t{static_cast<uint8_t>(kind)} << kClassShift),
+        number_(kind == BlockClass::object ? 0 : usable) {}
+
+  heap::Offset offset() const noexcept { return word_ & heap::kMaxOffset; }
+  BlockClass kind() const noexcept { return static_cast<BlockClass>(word_ >> kClassShift & 0xFF); }
+  bool object() const noexcept { return kind() == BlockClass::object; }
+  // Of an object: references found so far. Of any other block: bytes in it.
+  uint64_t references() const noexcept { return number_; }
+  uint64_t usable() const noexcept { return number_; }
+  void add_reference() noexcept { ++number_; }
+
+  // An object that a root leads to, or a block that something owns.
+  bool reached() const noexcept { return (word_ & kReached) != 0; }
+  void set_reached() noexcept { word_ |= kReached; }
+
+ private:
+  static constexpr unsigned kClassShift = 48;
+  static constexpr uint64_t kReached = uint64_t{1} << 56;
+
+  uint64_t word_;
+  uint64_t number_;
+};
+static_assert(sizeof(Entry) == 16);
+
+class Census {
+ public:
+  // Adds blocks in ascending order of their offsets; then seal().
+  void reserve(uint64_t blocks) { entries_.reserve(blocks); }
+  void add(const heap::Block& block);
+  void seal(uint64_t pool_size);
+
+  // nullptr if no block starts there.
+  Entry* find(heap::Offset offset) noexcept;
+  std::vector<Entry>& entries() noexcept { return entries_; }
+
+ private:
+  std::vector<Entry> entries_;
+  std::vector<uint64_t> begins_;  // of each kStretch bytes: the first entry there or beyond
+};
 
 }  // namespace nvm::collect

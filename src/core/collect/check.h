@@ -13,10 +13,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "collect/progress.h"
 #include "heap/pool.h"
 
 namespace nvm::collect {
@@ -34,10 +34,7 @@ struct CheckReport {
   uint64_t cyclic_garbage = 0;    // objects that nothing but themselves keeps alive
 };
 
-// Called now and then with blocks done and blocks in all; may throw to stop.
-using Progress = std::function<void(uint64_t done, uint64_t total)>;
-
-// REQUIRES: the caller owns the pool (Pool::own) and is in no transaction.
+// REQUIRES: the caller surveys the pool (heap::Surveying).
 CheckReport check(heap::Pool& pool, const Progress& progress = {});
 
 }  // namespace nvm::collect

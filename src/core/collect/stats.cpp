@@ -5,29 +5,6 @@
 
 namespace nvm::collect {
 
-namespace {
-
-const char* name_of(uint64_t type) {
-  switch (static_cast<heap::Type>(type)) {
-    case heap::Type::list:
-      return "list";
-    case heap::Type::dict:
-      return "dict";
-    case heap::Type::set:
-      return "set";
-    case heap::Type::record:
-      return "object";
-    case heap::Type::tuple:
-      return "tuple";
-    case heap::Type::frozenset:
-      return "frozenset";
-    default:
-      return "unknown";
-  }
-}
-
-}  // namespace
-
 Stats stats(heap::Pool& pool) {
   Stats stats;
   const heap::PoolFile& file = pool.file();
@@ -39,7 +16,7 @@ Stats stats(heap::Pool& pool) {
     stats.allocated_bytes += block.usable;
     if (block.internal) continue;
     if (is_counted(block.type)) {
-      TypeStats& type = stats.types[name_of(block.type)];
+      TypeStats& type = stats.types[name_of(static_cast<heap::Type>(block.type))];
       ++type.count;
       type.bytes += block.usable;
       ++stats.objects;

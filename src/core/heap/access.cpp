@@ -1,5 +1,7 @@
 #include "heap/access.h"
 
+#include <string>
+
 namespace nvm::heap {
 
 namespace {
@@ -61,6 +63,20 @@ Mutating::~Mutating() {
   } catch (const std::exception&) {
     // What could not be freed now stays on limbo: the next open frees it.
   }
+  pool_.disown();
+}
+
+Surveying::Surveying(Pool& pool, const char* work) : pool_(pool) {
+  pool.check_open();
+  if (pool.in_transaction())
+    throw Error(ErrorKind::transaction, std::string(work) + " called inside a transaction", 0,
+                pool.path());
+  pool.own(-1);
+  pool.set_surveyed(true);
+}
+
+Surveying::~Surveying() {
+  pool_.set_surveyed(false);
   pool_.disown();
 }
 

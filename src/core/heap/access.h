@@ -59,13 +59,26 @@ class Mutating {
   Pool& pool_;
 };
 
-// Runs f(Operation&) as one operation: durable when it returns, or, inside a transaction, part of
-// it. If it throws, nothing has changed. If the pool is full it grows and f runs again, so f must
-// have no other effects than on the operation. f must not run code of the user, nor wait.
+// Exclusive use of a pool for work on all of it. Other threads can read meanwhile. This one can
+// too, in what the work calls back, but changes nothing: Error(transaction).
+class Surveying {
+ public:
+  // Waits for ownership. Throws Error(transaction) inside a transaction or reading(); `work` is
+  // what it calls itself there.
+  Surveying(Pool& pool, const char* work);
+  ~Surveying();
+  Surveying(const Surveying&) = delete;
+  Surveying& operator=(const Surveying&) = delete;
+
+ private:
+  Pool& pool_;
+};
+
+// As mutate(), for those who own the pool, and free by themselves what operations let go
+// (Pool::collect_garbage).
 template <class F>
-auto mutate(Pool& pool, F&& f) {
+auto mutate_owned(Pool& pool, F&& f) {
   using Result = std::invoke_result_t<F&, Operation&>;
-  Mutating mutating(pool);
   for (;;) {
     try {
       pool.check_open();
@@ -85,6 +98,15 @@ auto mutate(Pool& pool, F&& f) {
     }
     pool.grow();  // throws Error(full) at the limit
   }
+}
+
+// Runs f(Operation&) as one operation: durable when it returns, or, inside a transaction, part of
+// it. If it throws, nothing has changed. If the pool is full it grows and f runs again, so f must
+// have no other effects than on the operation. f must not run code of the user, nor wait.
+template <class F>
+auto mutate(Pool& pool, F&& f) {
+  const Mutating mutating(pool);
+  return mutate_owned(pool, std::forward<F>(f));
 }
 
 // Runs f(Operation&) as mutate() does, if that is possible without waiting; false, and nothing has

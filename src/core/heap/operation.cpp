@@ -177,6 +177,12 @@ void Operation::settle_count(Offset object, int64_t delta) {
   }
 }
 
+void Operation::recount(Offset object, uint64_t references) {
+  auto* const counted = pool_.at<Counted>(object);
+  set(&counted->word, counted_word(references, class_of(counted->word)));
+  if (references == 0) move_to_limbo(object);
+}
+
 void Operation::settle_counts() {
   for (const Offset object : objects_) {
     const auto delta = counts_.find(object);

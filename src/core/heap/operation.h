@@ -75,6 +75,12 @@ class Operation {
 
   void refer(Offset object) { count(object, 1); }
   void drop(Offset object) { count(object, -1); }
+  // Repairs the count of an object that is not on limbo: so many cells refer to it. Without any it
+  // goes to limbo. REQUIRES: this operation neither refers to it nor drops it.
+  void recount(Offset object, uint64_t references);
+
+  // Makes a limbo list with free slots, so that a full pool can let objects go.
+  void make_limbo() { next_limbo_slot(); }
 
   // commit() fences what was written before the first set word is stored. one_fence() says that a
   // missing part would be noticed (a blank place), so that one fence after all stores is enough.

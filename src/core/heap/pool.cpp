@@ -121,6 +121,7 @@ void Pool::make_root(Initializer initialize) {
     std::lock_guard latch(latch_);
     Operation operation(*this);
     initialize(operation, root());
+    operation.make_limbo();
     operation.commit();
   }
   disown();
@@ -154,6 +155,13 @@ void Pool::check_not_failed() const {
                 "the transaction has been aborted: nothing can be done before its outermost block "
                 "ends",
                 0, path_);
+}
+
+void Pool::check_not_surveyed() const {
+  if (surveyed_)
+    throw Error(ErrorKind::transaction,
+                "the pool cannot be changed or closed while this thread checks or collects it", 0,
+                path_);
 }
 
 void Pool::throw_not_open() const {
@@ -202,6 +210,7 @@ void Pool::check_owned() {
   try {
     check_open();
     check_not_failed();
+    check_not_surveyed();
   } catch (...) {
     ownership_.release();
     throw;
@@ -242,13 +251,14 @@ bool Pool::free_step(Offset object) {
   return gone;
 }
 
-void Pool::collect_garbage() {
+void Pool::collect_garbage(const std::function<void()>& between) {
   if (!writable_ || collecting_ || state_.load() != State::open) return;
   if (garbage_.empty() && !handles_.any_released()) return;
   collecting_ = true;
   const Finally done([this] { collecting_ = false; });
   find_garbage();
   while (!garbage_.empty()) {
+    if (between) between();
     const Offset object = garbage_.back();
     garbage_.pop_back();
     const auto rest = static_cast<ptrdiff_t>(garbage_.size());
@@ -307,6 +317,12 @@ void Pool::close() {
     undo_transaction();
     finish_transaction();
     ownership_.acquire(-1);
+  }
+  try {
+    check_not_surveyed();
+  } catch (...) {
+    ownership_.release();
+    throw;
   }
   if (!closed()) {
     if (writable_ && state_.load() == State::open) {

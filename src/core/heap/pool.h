@@ -104,6 +104,9 @@ class Pool {
   void begin_reading(double timeout = -1);
   void end_reading() noexcept { ownership_.release_shared(); }
   void check_not_failed() const;
+  // Between true and false its owner works on the whole pool (Surveying in access.h), and nothing
+  // that its own thread calls may own or close it.
+  void set_surveyed(bool surveyed) noexcept { surveyed_ = surveyed; }
 
   // Transactions, of the calling thread. Nested ones join the outer one.
   void begin(double timeout = -1);
@@ -118,8 +121,9 @@ class Pool {
   uint64_t transaction_depth() const noexcept { return depth_; }
   bool transaction_failed() const noexcept { return failed_; }
 
-  // Frees what was let go; REQUIRES ownership, no latch, no transaction.
-  void collect_garbage();
+  // Frees what was let go; REQUIRES ownership, no latch, no transaction. `between` is called
+  // between the steps and may throw to stop: what is left is freed by the next call.
+  void collect_garbage(const std::function<void()>& between = {});
   // Makes room after Error(full); throws it on if the limit is reached. REQUIRES ownership, no
   // latch, no reservation pending.
   void grow();
@@ -160,6 +164,7 @@ class Pool {
   void check_no_foreign_transaction() const;
   void check_owned();
   static uint64_t next_undo_epoch() noexcept;
+  void check_not_surveyed() const;
   // Something could not be undone: nothing is done any more before the pool is opened again.
   void break_off() noexcept { state_.store(State::broken, std::memory_order_release); }
   void flush_lines(const void* address, size_t length, pmem::Site site) const noexcept;
@@ -192,6 +197,7 @@ class Pool {
   // the open transaction (guarded by ownership)
   uint64_t depth_ = 0;
   bool failed_ = false;
+  bool surveyed_ = false;
   bool collecting_ = false;
   bool closing_ = false;
   std::vector<Offset> born_;  // counted objects that the transaction made

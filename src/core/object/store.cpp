@@ -163,6 +163,22 @@ bool destroy(Operation& op, Offset object) {
   }
 }
 
+bool clear_step(Operation& op, Offset object) {
+  switch (static_cast<Type>(op.pool().type_number(object))) {
+    case Type::list:
+      list::clear(op, object);
+      return true;
+    case Type::dict:
+    case Type::set:
+      dict::clear(op, object);
+      return true;
+    case Type::record:
+      return record::clear_step(op, object);
+    default:
+      return true;
+  }
+}
+
 void initialize(Operation& op, heap::RootObject& root) {
   const Offset root_dict = dict::create(op);
   op.set(&root.root, Cell::none().bits());

@@ -28,6 +28,10 @@ inline bool plain(Cell cell) {
 
 // heap::Destroyer: frees an unreferenced object of any type, in steps.
 bool destroy(heap::Operation& op, Offset object);
+// One step of letting go what an object of any type owns and refers to, as its own way of being
+// cleared does; true when nothing is left that keeps a cycle closed. What is immutable stays as it
+// is: every cycle leads through something that can be cleared.
+bool clear_step(heap::Operation& op, Offset object);
 // heap::Initializer of a new pool: root, root dict, class table.
 void initialize(heap::Operation& op, heap::RootObject& root);
 

@@ -1,6 +1,6 @@
 #include "object/trace.h"
 
-#include <string>
+#include <span>
 
 #include "object/dict/dict.h"
 #include "object/list/list_body.h"
@@ -14,21 +14,16 @@ namespace {
 using heap::Pool;
 using heap::Type;
 
+void trace_cells(std::span<const uint64_t> cells, Slot::Kind kind, Tracer& tracer) {
+  for (uint64_t i = 0; i < cells.size(); ++i) tracer.cell(Cell(cells[i]), {kind, i});
+}
+
 void trace_list(Pool& pool, Offset list, Tracer& tracer) {
   list::settled(pool, list);
   const list::Contents contents = list::contents(pool, list);
-  if (contents.body != 0) tracer.block(contents.body);
-  for (const uint64_t bits : contents.part(0, contents.size)) {
-    if (bits == 0) tracer.damage("a list with a blank element");
-    tracer.cell(Cell(bits));
-  }
-}
-
-void trace_tuple(Pool& pool, Offset tuple, Tracer& tracer) {
-  for (const uint64_t bits : tuple::cells(pool, tuple)) {
-    if (bits == 0) tracer.damage("a tuple with a blank element");
-    tracer.cell(Cell(bits));
-  }
+  const uint64_t bytes = sizeof(list::Body) + contents.capacity * sizeof(uint64_t);
+  if (contents.body != 0 && !tracer.block(contents.body, bytes)) return;
+  trace_cells(contents.part(0, contents.size), Slot::Kind::item, tracer);
 }
 
 }  // namespace
@@ -41,8 +36,9 @@ void trace(Pool& pool, Offset object, Tracer& tracer) {
     case Type::set:
       return dict::trace(pool, object, tracer);
     case Type::tuple:
+      return trace_cells(tuple::cells(pool, object), Slot::Kind::item, tracer);
     case Type::frozenset:
-      return trace_tuple(pool, object, tracer);
+      return trace_cells(tuple::cells(pool, object), Slot::Kind::element, tracer);
     case Type::record:
       return record::trace(pool, object, tracer);
     default:

@@ -8,15 +8,25 @@
 
 namespace nvm::object {
 
+// Where in an object a cell lies.
+struct Slot {
+  enum class Kind : uint8_t { none, item, element, key, value, attribute };
+  Kind kind = Kind::none;
+  uint64_t number = 0;  // an index, the number of an entry, or that of an attribute's slot
+};
+
 class Tracer {
  public:
   virtual ~Tracer() = default;
-  // A block that this object alone owns (a body, a segment, an index).
-  virtual void block(Offset offset) = 0;
+  // A block that this object alone owns (a body, a segment, an index), and how much of it the
+  // object uses. False: it must not be read, because it is not the object's or is too short.
+  virtual bool block(Offset offset, uint64_t bytes = 0) = 0;
   // A filled slot: what it owns or refers to follows from the cell.
-  virtual void cell(Cell cell) = 0;
+  virtual void cell(Cell cell, Slot slot = {}) = 0;
   // Something is wrong with the object itself (an index that misses an entry, ...).
-  virtual void damage(const std::string& what) = 0;
+  virtual void damage(const std::string& what, Slot slot = {}) = 0;
+  // False: only what is owned and referred to matters, not whether the rest is sound.
+  virtual bool examines() const { return true; }
 };
 
 // Visits all of it, checking the type's own invariants on the way. Throws Error(corrupt) where it

@@ -24,8 +24,9 @@ void trace_entry(const Table& table, uint64_t number, bool set, Tracer& tracer) 
   };
   if (entry->mark == 0) return wrong(" has no mark");
   const StoredKey key = stored_key(*entry);
-  tracer.cell(table.value(entry));
-  if (key.kind == StoredKey::Kind::cell) tracer.cell(key.cell);
+  tracer.cell(table.value(entry), {Slot::Kind::value, number});
+  if (key.kind == StoredKey::Kind::cell) tracer.cell(key.cell, {Slot::Kind::key, number});
+  if (!tracer.examines()) return;
   if (set && table.value(entry) != Cell::none()) wrong(" of a set has a value");
   if (hash_of(table.pool(), key) != hash_of_mark(entry->mark))
     wrong(" has another hash than its key");

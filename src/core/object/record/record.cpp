@@ -285,11 +285,25 @@ bool destroy_step(Operation& op, Offset record) {
   return true;
 }
 
+bool clear_step(Operation& op, Offset record) {
+  const View view(op, record);
+  if (view.uses_dict()) return true;
+  for (uint64_t slot = view.count(); slot-- > 0;) {
+    const Cell cell = view.cell(slot);
+    if (plain(cell)) continue;
+    if (op.large()) return false;
+    release(op, cell);
+    op.set(view.slot(slot), 0);
+  }
+  return true;
+}
+
 void trace(Pool& pool, Offset record, Tracer& tracer) {
   const View view(pool, record);
   if (const Offset overflow = view.overflow(); overflow != 0) tracer.block(overflow);
   for (uint64_t slot = 0; slot < view.count(); ++slot)
-    if (const Cell cell = view.cell(slot); !cell.blank()) tracer.cell(cell);
+    if (const Cell cell = view.cell(slot); !cell.blank())
+      tracer.cell(cell, {Slot::Kind::attribute, slot});
 }
 
 }  // namespace nvm::object::record

@@ -21,6 +21,8 @@
 //                      blob, a new shape or a larger overflow, one publish (F2).
 //   delete             a blank cell (F1 or F2). The attribute keeps its slot and its place in the
 //                      order.
+//   clear              several attributes become blank at once, with what they owned and referred
+//                      to (F2, F3): as if they had been deleted.
 //   change to a dict   the dict is filled while nothing refers to it; then slot 0, the shape and
 //                      the overflow's free in one publish or in the undo log (F2, F3).
 //
@@ -83,6 +85,9 @@ Cell get_at(heap::Pool& pool, Offset record, Place place, bool& hit);
 bool set_at(heap::Operation& op, Offset record, Place place, const Value& value);
 
 bool destroy_step(heap::Operation& op, Offset record);
+// One step of deleting all attributes that own or refer to something; true when none is left. Those
+// in a dict stay: that is an object like any other.
+bool clear_step(heap::Operation& op, Offset record);
 void trace(heap::Pool& pool, Offset record, Tracer& tracer);
 
 }  // namespace nvm::object::record
