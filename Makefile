@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-all test-core test-asan test-python test-pypy test-crash \
-        lint format bench clean
+        lint format bench bench-pypy clean
 
 bootstrap = scripts/bootstrap.sh
 run_tests = $(bootstrap) test && scripts/test.sh
@@ -51,6 +51,12 @@ format:  ## lay out all sources
 bench:  ## measure beside the alternatives (ARGS=...)
 	@$(bootstrap) bench && scripts/build.sh package .venv
 	@.venv/bin/python -m bench $(ARGS)
+
+bench-pypy:  ## the same on PyPy, beside those that PyPy has
+	@$(bootstrap) test && scripts/build.sh package .venv-pypy
+	@.venv-pypy/bin/python scripts/requirements.py bench | \
+		xargs -d '\n' .venv-pypy/bin/python -m pip install -q --disable-pip-version-check
+	@.venv-pypy/bin/python -m bench $(ARGS)
 
 clean:  ## remove builds and virtual environments
 	rm -rf build dist .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,108 +1,79 @@
-"""What a competitor has to offer."""
+"""What a competitor has to offer: containers that are used as Python's are."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.measure import Run
-    from bench.work import Work
+    from bench.cases import Case
+    from bench.work import Settings
+
+KILL = "a kill"
+POWER = "a power cut"
+
+
+class NotOffered(Exception):  # noqa: N818 - nothing is wrong, there is only nothing to time
+    """What a competitor does not have: the table shows a dash."""
 
 
 class Competitor:
     """One way to keep data in a folder: made by opening it there, new or as it was left, or, if it
     is not writable, only to read what is there.
 
-    For each of the cases there is a method of that name, which prepares the data of a Work and
-    returns the Run to be timed. Leave out what a competitor cannot do: the table then has a gap.
+    Its containers are used by the statements of bench/cases.py. Those of a database are as much of
+    a dict as that needs: [], del, get, in, keys, items, update, clear.
     """
 
     name = ""
-    # Whether data outlives the process; then it has fill(), lookup(), insert() and interrupt().
+    # Whether data outlives the process.
     persistent = True
+    # The containers that it has: of "list", "dict", "set", "bytearray", "object", "nested".
+    kinds: frozenset[str] = frozenset({"dict"})
+    # Whether several writes can be one, by inside().
+    transactions = True
 
-    def __init__(self, folder: Path, writable: bool = True) -> None:
+    def __init__(self, folder: Path, settings: Settings, writable: bool = True) -> None:
         self.folder = folder
+        self.settings = settings
+        self.writable = writable
 
     @classmethod
     def missing(cls) -> str | None:
-        """Why it cannot take part here, if it cannot."""
+        """Why it cannot take part here, if it cannot though it is installed."""
+        return None
+
+    @classmethod
+    def version(cls) -> str:
+        """Which one this is."""
+        raise NotImplementedError
+
+    @classmethod
+    def survives(cls, settings: Settings) -> str:
+        """What a returned write survives, and by which setting."""
+        raise NotImplementedError
+
+    def container(self, kind: str, place: str) -> Any:
+        """The container of that name, a new and empty one if there is none."""
+        raise NotImplementedError
+
+    def commit(self, container: Any) -> Callable[[], object] | None:
+        """What has to be called after a write; None: each write is a commit by itself."""
+        return None
+
+    def inside(self, container: Any, writes: bool) -> AbstractContextManager[Any]:
+        """A transaction: gives what to use instead of the container in it."""
+        return nullcontext(container)
+
+    def statement(self, case: Case) -> str:
+        """The statement of a case, where it is not spelled as everywhere; `store` is this."""
+        return case.statement
+
+    def used_bytes(self) -> int | None:
+        """What is in use of its files, where they grow in large steps; else None."""
         return None
 
     def close(self) -> None:
         """Let go of the files."""
-
-    def transaction(self) -> AbstractContextManager[object]:
-        """What makes several changes one."""
-        return nullcontext()
-
-    def context(self, work: Work) -> AbstractContextManager[object]:
-        """A transaction if the work wants one."""
-        return self.transaction() if work.transaction else nullcontext()
-
-    # ---- The cases
-
-    def list_read(self, work: Work) -> Run:
-        """Read elements by index, in random order."""
-        raise NotImplementedError
-
-    def list_write(self, work: Work) -> Run:
-        """Overwrite elements by index, in random order."""
-        raise NotImplementedError
-
-    def list_append(self, work: Work) -> Run:
-        """Append elements to an empty list."""
-        raise NotImplementedError
-
-    def dict_read(self, work: Work) -> Run:
-        """Read values by key, in random order."""
-        raise NotImplementedError
-
-    def dict_write(self, work: Work) -> Run:
-        """Overwrite values by key, in random order."""
-        raise NotImplementedError
-
-    def dict_insert(self, work: Work) -> Run:
-        """Insert new keys into an empty dict."""
-        raise NotImplementedError
-
-    def attribute_read(self, work: Work) -> Run:
-        """Read the attributes of one object."""
-        raise NotImplementedError
-
-    def attribute_write(self, work: Work) -> Run:
-        """Overwrite the attributes of one object."""
-        raise NotImplementedError
-
-    # ---- Opening
-
-    def fill(self, entries: int) -> None:
-        """Keep a dict of so many entries, "key0" and so on."""
-        raise NotImplementedError
-
-    def lookup(self, key: str) -> object:
-        """Read one of them."""
-        raise NotImplementedError
-
-    def insert(self, key: str, value: int) -> None:
-        """Add one."""
-        raise NotImplementedError
-
-    def interrupt(self) -> None:
-        """Begin a transaction, change something, and leave it open."""
-        raise NotImplementedError
-
-
-CASES = (
-    "list_read",
-    "list_write",
-    "list_append",
-    "dict_read",
-    "dict_write",
-    "dict_insert",
-    "attribute_read",
-    "attribute_write",
-)

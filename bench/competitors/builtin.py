@@ -1,27 +1,42 @@
-"""Python's own list, dict and objects: what everything is compared with. Nothing persists."""
+"""Python's own containers and objects: what everything is compared with. Nothing persists."""
 
 from __future__ import annotations
 
-from typing import Any
+import platform
+from typing import TYPE_CHECKING, Any
 
-from bench.competitors.python_objects import PythonObjects
+from bench.competitors.base import Competitor
+
+if TYPE_CHECKING:
+    from bench.work import Settings
 
 
 class Thing:
     """An ordinary object."""
 
+    alpha: Any
 
-class Builtin(PythonObjects):
+    def touch(self) -> None:
+        """Do nothing."""
+
+
+PLAIN = {"list": list, "dict": dict, "set": set, "bytearray": bytearray, "nested": dict}
+
+
+class Builtin(Competitor):
     """The baseline."""
 
     name = "built-in"
     persistent = False
+    kinds = frozenset({*PLAIN, "object"})
 
-    def make_list(self, values: list[Any]) -> list[Any]:
-        return values
+    @classmethod
+    def version(cls) -> str:
+        return f"{platform.python_implementation()} {platform.python_version()}"
 
-    def make_dict(self, values: dict[str, Any]) -> dict[str, Any]:
-        return values
+    @classmethod
+    def survives(cls, settings: Settings) -> str:
+        return "nothing"
 
-    def make_object(self) -> Thing:
-        return Thing()
+    def container(self, kind: str, place: str) -> Any:
+        return Thing() if kind == "object" else PLAIN[kind]()

@@ -1,184 +1,171 @@
-"""LMDB through py-lmdb, with its defaults: a transaction is durable when it ends.
+"""LMDB through py-lmdb.
 
-Keys are encoded as UTF-8; list elements have their index, 8 bytes big-endian, as key. Integers are
-8 bytes, strings UTF-8: the cheapest forms that give the value back, cheaper than pickle.
+Keys are encoded as UTF-8, integers as 8 bytes, strings as UTF-8: the cheapest forms that give the
+value back, cheaper than pickle.
 """
 
 from __future__ import annotations
 
 import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import lmdb
 
-from bench.competitors.base import Competitor
-from bench.competitors.python_objects import chunks
-from bench.measure import Run
-from bench.work import ATTRIBUTES
+from bench.competitors.base import KILL, POWER, Competitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from bench.work import Work
+    from bench.work import Settings
 
-MAP_SIZE = 8 << 30
-INDEX = struct.Struct(">Q")
+MAP_SIZE = 64 << 30
 NUMBER = struct.Struct("<q")
+
+Coding = tuple[Callable[[Any], bytes], Callable[[bytes], Any]]
+
+
+def number_from(data: bytes) -> int:
+    return NUMBER.unpack(data)[0]  # type: ignore[no-any-return]
+
+
+class Inside:
+    """A named database as a dict, in one transaction."""
+
+    def __init__(self, transaction: Any, database: Any, coding: Coding) -> None:
+        self.transaction = transaction
+        self.fetch = transaction.get
+        self.store = transaction.put
+        self.database = database
+        self.encode, self.decode = coding
+
+    def __getitem__(self, key: str) -> Any:
+        found = self.fetch(key.encode())
+        if found is None:
+            raise KeyError(key)
+        return self.decode(found)
+
+    def get(self, key: str) -> Any:
+        found = self.fetch(key.encode())
+        return None if found is None else self.decode(found)
+
+    def __contains__(self, key: str) -> bool:
+        return self.fetch(key.encode()) is not None
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.store(key.encode(), self.encode(value))
+
+    def __delitem__(self, key: str) -> None:
+        if not self.transaction.delete(key.encode()):
+            raise KeyError(key)
+
+    def update(self, entries: Mapping[str, Any]) -> None:
+        pairs = [(key.encode(), self.encode(value)) for key, value in entries.items()]
+        with self.transaction.cursor() as cursor:
+            cursor.putmulti(pairs)
+
+    def clear(self) -> None:
+        self.transaction.drop(self.database, delete=False)
+
+    def keys(self) -> Iterable[str]:
+        with self.transaction.cursor() as cursor:
+            yield from map(bytes.decode, cursor.iternext(values=False))
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        with self.transaction.cursor() as cursor:
+            for key, value in cursor:
+                yield key.decode(), self.decode(value)
+
+
+class Alone:
+    """A named database as a dict, each operation a transaction of its own."""
+
+    def __init__(self, environment: Any, database: Any, coding: Coding) -> None:
+        self.begin = environment.begin
+        self.database = database
+        self.coding = coding
+        self.encode, self.decode = coding
+
+    def inside(self, transaction: Any) -> Inside:
+        return Inside(transaction, self.database, self.coding)
+
+    def __getitem__(self, key: str) -> Any:
+        with self.begin(self.database) as transaction:
+            found = transaction.get(key.encode())
+        if found is None:
+            raise KeyError(key)
+        return self.decode(found)
+
+    def get(self, key: str) -> Any:
+        with self.begin(self.database) as transaction:
+            found = transaction.get(key.encode())
+        return None if found is None else self.decode(found)
+
+    def __contains__(self, key: str) -> bool:
+        with self.begin(self.database) as transaction:
+            return transaction.get(key.encode()) is not None
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        with self.begin(self.database, write=True) as transaction:
+            transaction.put(key.encode(), self.encode(value))
+
+    def __delitem__(self, key: str) -> None:
+        with self.begin(self.database, write=True) as transaction:
+            if not transaction.delete(key.encode()):
+                raise KeyError(key)
+
+    def update(self, entries: Mapping[str, Any]) -> None:
+        with self.begin(self.database, write=True) as transaction:
+            self.inside(transaction).update(entries)
+
+    def clear(self) -> None:
+        with self.begin(self.database, write=True) as transaction:
+            self.inside(transaction).clear()
+
+    def keys(self) -> Iterable[str]:
+        with self.begin(self.database) as transaction:
+            yield from self.inside(transaction).keys()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        with self.begin(self.database) as transaction:
+            yield from self.inside(transaction).items()
 
 
 class Lmdb(Competitor):
-    """One environment, a named database for each case."""
+    """One environment, a named database for each container."""
 
     name = "lmdb"
 
-    def __init__(self, folder: Path, writable: bool = True) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, settings: Settings, writable: bool = True) -> None:
+        super().__init__(folder, settings, writable)
         self.environment = lmdb.open(
-            str(folder / "lmdb"), map_size=MAP_SIZE, max_dbs=200, readonly=not writable
+            str(folder / "lmdb"),
+            map_size=MAP_SIZE,
+            max_dbs=200,
+            readonly=not writable,
+            sync=settings.power,
         )
-        self.data = self.environment.open_db(b"data")
-        self.databases = 0
+        self.coding: Coding = (
+            (str.encode, bytes.decode) if settings.text else (NUMBER.pack, number_from)
+        )
+
+    @classmethod
+    def version(cls) -> str:
+        return f"{lmdb.__version__}, LMDB {'.'.join(map(str, lmdb.version()))}"
+
+    @classmethod
+    def survives(cls, settings: Settings) -> str:
+        return f"{POWER}: sync=True" if settings.power else f"{KILL}: sync=False"
+
+    def container(self, kind: str, place: str) -> Alone:
+        database = self.environment.open_db(place.encode(), create=self.writable)
+        return Alone(self.environment, database, self.coding)
+
+    @contextmanager
+    def inside(self, container: Alone, writes: bool) -> Iterator[Inside]:
+        with self.environment.begin(container.database, write=writes) as transaction:
+            yield container.inside(transaction)
 
     def close(self) -> None:
         self.environment.close()
-
-    def _database(self, items: Any) -> Any:
-        self.databases += 1
-        database = self.environment.open_db(f"database {self.databases}".encode())
-        with self.environment.begin(write=True, db=database) as transaction:
-            for key, value in items:
-                transaction.put(key, value)
-        return database
-
-    @contextmanager
-    def _operations(self, database: Any, work: Work, write: bool) -> Iterator[tuple[Any, Any]]:
-        """get and put: of one transaction, or each in a transaction of its own."""
-        begin = self.environment.begin
-        if work.transaction:
-            with begin(write=write, db=database) as transaction:
-                yield transaction.get, transaction.put
-            return
-
-        def get(key: bytes) -> Any:
-            with begin(db=database) as transaction:
-                return transaction.get(key)
-
-        def put(key: bytes, value: bytes) -> None:
-            with begin(write=True, db=database) as transaction:
-                transaction.put(key, value)
-
-        yield get, put
-
-    def _reading(
-        self, work: Work, items: Any, wanted: list[Any], encode: Callable[[Any], bytes]
-    ) -> Run:
-        database, decode = self._database(items), _decoder(work)
-
-        def call() -> None:
-            with self._operations(database, work, write=False) as (get, _):
-                for key in wanted:
-                    decode(get(encode(key)))
-
-        return Run(call, work.batch)
-
-    def _writing(
-        self,
-        work: Work,
-        items: Any,
-        changes: list[tuple[Any, Any]],
-        encode: Callable[[Any], bytes],
-        fresh: bool = False,
-    ) -> Run:
-        database, encode_value = self._database(items), _encoder(work)
-
-        def empty() -> None:
-            with self.environment.begin(write=True) as transaction:
-                transaction.drop(database, delete=False)
-
-        def call() -> None:
-            with self._operations(database, work, write=True) as (_, put):
-                for key, value in changes:
-                    put(encode(key), encode_value(value))
-
-        return Run(call, work.batch, empty if fresh else None)
-
-    # ---- The cases
-
-    def list_read(self, work: Work) -> Run:
-        return self._reading(work, _list_items(work), work.places(), INDEX.pack)
-
-    def list_write(self, work: Work) -> Run:
-        changes = [(place, work.value(place)) for place in work.places()]
-        return self._writing(work, _list_items(work), changes, INDEX.pack)
-
-    def list_append(self, work: Work) -> Run:
-        added = [(number, work.value(number)) for number in range(work.batch)]
-        return self._writing(work, (), added, INDEX.pack, fresh=True)
-
-    def dict_read(self, work: Work) -> Run:
-        keys = work.keys()
-        wanted = [keys[place] for place in work.places()]
-        return self._reading(work, _dict_items(work), wanted, str.encode)
-
-    def dict_write(self, work: Work) -> Run:
-        keys = work.keys()
-        changes = [(keys[place], work.value(place)) for place in work.places()]
-        return self._writing(work, _dict_items(work), changes, str.encode)
-
-    def dict_insert(self, work: Work) -> Run:
-        added = [(f"key{number:07d}", work.value(number)) for number in range(work.batch)]
-        return self._writing(work, (), added, str.encode, fresh=True)
-
-    def attribute_read(self, work: Work) -> Run:
-        wanted = list(ATTRIBUTES) * (work.batch // len(ATTRIBUTES))
-        return self._reading(work, _attribute_items(work), wanted, str.encode)
-
-    def attribute_write(self, work: Work) -> Run:
-        turns = range(work.batch // len(ATTRIBUTES))
-        changes = [(name, work.value(number)) for number in turns for name in ATTRIBUTES]
-        return self._writing(work, _attribute_items(work), changes, str.encode)
-
-    # ---- Opening
-
-    def fill(self, entries: int) -> None:
-        for chunk in chunks(entries):
-            with self.environment.begin(write=True, db=self.data) as transaction:
-                for key, value in chunk.items():
-                    transaction.put(key.encode(), NUMBER.pack(value))
-
-    def lookup(self, key: str) -> object:
-        with self.environment.begin(db=self.data) as transaction:
-            return NUMBER.unpack(transaction.get(key.encode()))[0]
-
-    def insert(self, key: str, value: int) -> None:
-        with self.environment.begin(write=True, db=self.data) as transaction:
-            transaction.put(key.encode(), NUMBER.pack(value))
-
-    def interrupt(self) -> None:
-        self.open = self.environment.begin(write=True, db=self.data)
-        for number in range(100):
-            self.open.put(f"never committed {number}".encode(), NUMBER.pack(number))
-
-
-def _encoder(work: Work) -> Callable[[Any], bytes]:
-    return str.encode if work.text else NUMBER.pack
-
-
-def _decoder(work: Work) -> Callable[[bytes], Any]:
-    return bytes.decode if work.text else lambda data: NUMBER.unpack(data)[0]
-
-
-def _list_items(work: Work) -> Any:
-    encode = _encoder(work)
-    return ((INDEX.pack(number), encode(value)) for number, value in enumerate(work.values()))
-
-
-def _dict_items(work: Work) -> Any:
-    encode = _encoder(work)
-    return ((key.encode(), encode(value)) for key, value in zip(work.keys(), work.values()))
-
-
-def _attribute_items(work: Work) -> Any:
-    return ((name.encode(), _encoder(work)(work.value(0))) for name in ATTRIBUTES)

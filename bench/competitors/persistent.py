@@ -3,76 +3,90 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import nvm
-from bench.competitors.python_objects import PythonObjects, chunks
-from nvm.pmemobj import PersistentObject
+from bench.competitors.base import KILL, POWER, Competitor
+from bench.competitors.builtin import PLAIN
+from nvm import pmemobj
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from bench.work import Settings
 
-class Thing(PersistentObject):
+TYPES = {
+    "list": "PersistentList",
+    "dict": "PersistentDict",
+    "set": "PersistentSet",
+    "bytearray": "PersistentByteArray",
+    "object": "PersistentObject",
+    "nested": "PersistentDict",
+}
+
+
+class Thing(pmemobj.PersistentObject):
     """A persistent object."""
 
+    alpha: Any
 
-class Nvm(PythonObjects):
-    """Each list, dict or object has a place of its own in the pool."""
+    def touch(self) -> None:
+        """Do nothing."""
 
-    backend = ""
 
-    def __init__(self, folder: Path, writable: bool = True) -> None:
-        super().__init__(folder)
+class Nvm(Competitor):
+    """Each container has a place of its own in the pool."""
+
+    backend: Literal["memory", "dax"]
+    kinds = frozenset(kind for kind, name in TYPES.items() if hasattr(pmemobj, name))
+
+    def __init__(self, folder: Path, settings: Settings, writable: bool = True) -> None:
+        super().__init__(folder, settings, writable)
         file = folder / f"{self.backend}.pool"
         self.pool = nvm.open(file, "c" if writable else "r", backend=self.backend)
-        self.kept = 0
+
+    @classmethod
+    def version(cls) -> str:
+        return f"{nvm.__version__}, backend {cls.backend}"
 
     def close(self) -> None:
         self.pool.close()
 
-    def transaction(self) -> AbstractContextManager[object]:
-        return self.pool.transaction()
+    def used_bytes(self) -> int:
+        return self.pool.stats()["allocated_bytes"]  # type: ignore[no-any-return]
 
-    def keep(self, value: Any) -> Any:
-        place = f"kept {self.kept}"
-        self.kept += 1
-        self.pool[place] = value
+    def container(self, kind: str, place: str) -> Any:
+        if place not in self.pool:
+            self.pool[place] = self.pool.new(Thing) if kind == "object" else PLAIN[kind]()
         return self.pool[place]
 
-    def make_list(self, values: list[Any]) -> Any:
-        return self.keep(values)
+    def inside(self, container: Any, writes: bool) -> AbstractContextManager[Any]:
+        return _Inside(self.pool.transaction() if writes else self.pool.reading(), container)
 
-    def make_dict(self, values: dict[str, Any]) -> Any:
-        return self.keep(values)
 
-    def make_object(self) -> Any:
-        return self.keep(self.pool.new(Thing))
+class _Inside:
+    """A context manager of the pool that gives the container instead."""
 
-    # ---- Opening
+    def __init__(self, context: Any, container: Any) -> None:
+        self.context = context
+        self.container = container
 
-    def fill(self, entries: int) -> None:
-        self.pool["data"] = {}
-        data = self.pool["data"]
-        for chunk in chunks(entries):
-            data.update(chunk)
+    def __enter__(self) -> Any:
+        self.context.__enter__()
+        return self.container
 
-    def lookup(self, key: str) -> object:
-        return self.pool["data"][key]
-
-    def insert(self, key: str, value: int) -> None:
-        self.pool["data"][key] = value
-
-    def interrupt(self) -> None:
-        self.pool.transaction().begin()
-        for number in range(100):
-            self.insert(f"never committed {number}", number)
+    def __exit__(self, *details: Any) -> Any:
+        return self.context.__exit__(*details)
 
 
 class NvmMemory(Nvm):
     name = "nvm"
     backend = "memory"
+
+    @classmethod
+    def survives(cls, settings: Settings) -> str:
+        return f"{KILL}: stores to shared pages"
 
 
 class NvmDax(Nvm):
@@ -84,3 +98,7 @@ class NvmDax(Nvm):
         if os.environ.get("PMEM_IS_PMEM_FORCE") == "1":
             return None
         return "only with --dax"
+
+    @classmethod
+    def survives(cls, settings: Settings) -> str:
+        return f"{POWER} on persistent memory, {KILL} on other: lines written back and fenced"
