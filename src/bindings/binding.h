@@ -130,6 +130,7 @@ struct PoolObject {
   PyObject_HEAD std::shared_ptr<heap::Pool> pool;
   PyObject* filename;      // as it was given, decoded
   PyObject* classes;       // dict: class id -> type; filled as classes are met
+  PyObject* pickled;       // set: the types that persist_via_pickle() was given
   uint64_t classes_epoch;  // the pool's undo_epoch() that `classes` is of
   PyObject* weakrefs;
   heap::Handle* root_dict;  // pinned while the pool is open
@@ -253,6 +254,8 @@ class Encoded {
 // Throws a TypeError unless this object, which is hashable, compares as the pool can
 // (dict_key.cpp): instances of the user's classes do so by identity only.
 void check_key(PyObject* key);
+// Whether it is one, as far as these instances are concerned.
+bool compares_as_stored(PyObject* key);
 
 // A str of `length` units of `width` bytes (decode.cpp). Makes its canonical form by itself.
 PyObject* str_of(unsigned width, const void* units, uint64_t length);
@@ -288,7 +291,7 @@ class Decoded {
   // Nothing was fetched (such as an absent key).
   bool empty() const noexcept { return leaf_ == nullptr && pinned_ == nullptr && tree_ == nullptr; }
 
-  struct Tree;  // tuples and frozensets with what they hold
+  struct Tree;  // tuples, frozensets and boxed values with what they hold
 
  private:
   void drop() noexcept;  // lets pins go that build() has not taken

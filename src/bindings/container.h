@@ -95,6 +95,8 @@ Decoded fetch_key(heap::Pool& pool, const object::StoredKey& key);
 // Deep copies, as ordinary built-ins: shared and cyclic parts stay so. Instances of
 // PersistentObject stay what they are (plain.cpp).
 Ref to_python(PyObject* container);
+// The same of any value: of what a tuple holds, too.
+Ref plain_copy(PyObject* value);
 
 // tp_new of types whose objects only methods make.
 PyObject* refuse_new(PyTypeObject* type, PyObject* args, PyObject* kw);

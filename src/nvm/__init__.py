@@ -16,7 +16,9 @@ from nvm._errors import (
     StaleObjectError,
     TransactionError,
     TransactionTimeoutError,
+    UnreadableValueError,
 )
+from nvm._immutable import class_alias, register_type
 from nvm._version import __version__
 
 __all__ = [
@@ -33,8 +35,11 @@ __all__ = [
     "StaleObjectError",
     "TransactionError",
     "TransactionTimeoutError",
+    "UnreadableValueError",
     "__version__",
+    "class_alias",
     "libraries",
     "open",
     "pmemobj",
+    "register_type",
 ]

@@ -200,6 +200,17 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
             timeout: As for transaction().
         """
 
+    def persist_via_pickle(self, *types: type) -> None:
+        """Let the pool hold instances of these classes as pickles, and load those that it holds.
+
+        It is for classes that a pool could not hold otherwise; they cannot be keys. Loading a
+        pickle can run any code: call this only for pools that you trust. It holds for this pool
+        object, until it is closed.
+
+        Args:
+            *types: The classes themselves, not their subclasses.
+        """
+
     def sync(self) -> None:
         """Return when everything done so far is as durable as the backend makes it."""
 

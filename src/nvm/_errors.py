@@ -52,6 +52,13 @@ class ClassNotFoundError(Error, ImportError):
     """The class of a persistent object has not been imported by this program."""
 
 
+class UnreadableValueError(Error, ValueError):
+    """A stored value cannot be made again: its class has changed, or it is pickled and not trusted.
+
+    Everything else in the pool can be read.
+    """
+
+
 class DurabilityWarning(UserWarning):
     """What is stored survives this process, but not a power failure."""
 

@@ -15,6 +15,7 @@
 #include "heap/access.h"
 #include "heap/layout/heap_walk.h"
 #include "heap/pool.h"
+#include "object/boxed/boxed.h"
 #include "object/list/list.h"
 #include "object/store.h"
 #include "object/tuple/tuple.h"
@@ -66,6 +67,22 @@ class Values {
   Value set(std::vector<Value> items = {}) { return node(Type::set, std::move(items)); }
   Value tuple(std::vector<Value> items = {}) { return node(Type::tuple, std::move(items)); }
   Value frozenset(std::vector<Value> items = {}) { return node(Type::frozenset, std::move(items)); }
+  Value named_tuple(std::string class_name, std::vector<Value> items) {
+    const Value value = tuple(std::move(items));
+    value.node->class_name = keep(std::move(class_name));
+    return value;
+  }
+  // The items: state and key, or the state alone.
+  Value boxed(std::string class_name, std::vector<Value> items, uint16_t more_flags = 0) {
+    const Value value = node(Type::boxed, std::move(items));
+    value.node->class_name = keep(std::move(class_name));
+    value.node->flags = static_cast<uint16_t>(boxed::Form::registered) | more_flags;
+    return value;
+  }
+  // One that is equal to its key.
+  Value transparent(std::string class_name, Value state, Value key) {
+    return boxed(std::move(class_name), {state, key}, boxed::kTransparent);
+  }
 
   Graph graph;
 

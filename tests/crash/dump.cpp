@@ -3,6 +3,7 @@
 #include <map>
 
 #include "heap/access.h"
+#include "object/boxed/boxed.h"
 #include "object/dict/dict.h"
 #include "object/list/list.h"
 #include "object/record/class_table.h"
@@ -52,7 +53,10 @@ class Dumper {
     switch (static_cast<Type>(pool_.type_number(offset))) {
       case Type::list:
         return sequence('[', ']', object::list::cells(pool_, offset));
+      case Type::boxed:
+        return boxed(offset);
       case Type::tuple:
+        class_name(object::tuple::class_id(pool_, offset));
         return sequence('(', ')', object::tuple::cells(pool_, offset));
       case Type::frozenset:
         return sequence('<', '>', object::tuple::cells(pool_, offset));
@@ -74,6 +78,17 @@ class Dumper {
       text_ += ' ';
     }
     text_ += close;
+  }
+
+  void class_name(uint64_t class_id) {
+    if (class_id != 0) text_ += object::class_table::name_of(pool_, class_id);
+  }
+
+  void boxed(Offset offset) {
+    const object::boxed::View view = object::boxed::view(pool_, offset);
+    class_name(view.class_id);
+    text_ += std::to_string(static_cast<int>(view.form)) + (view.transparent ? "=" : "~");
+    sequence('(', ')', object::tuple::cells(pool_, offset));
   }
 
   void dict(Offset offset) {

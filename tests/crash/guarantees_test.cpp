@@ -180,6 +180,10 @@ TEST_F(Guarantees, ListsKeepToTheirCounts) {
   const auto splice = [this](uint64_t begin, uint64_t end, std::vector<Value> with) -> Step {
     return [=, this](Operation& op) { list::splice(op, object_, begin, end, with); };
   };
+  // Of a class that the pool knows already.
+  set_root(values.list({values.transparent("m:Color", small, small)}));
+  const Value color = values.transparent("m:Color", small, small);
+  const Value date = values.boxed("m:Color", {small, values.tuple({small, small})});
   // fill_fresh() leaves no spare room, the first append() some.
   const std::vector<Step> with_room{made_of(3, small), append(small)};
   const std::vector<Step> owned_with_room{made_of(3, owned), append(owned)};
@@ -194,6 +198,8 @@ TEST_F(Guarantees, ListsKeepToTheirCounts) {
         {"`append(small)`, the spare cell is blank", {with_room, append(small)}},
         {"`append(small)`, the spare cell is not blank", {popped, append(small)}},
         {"`append(owned)`", {with_room, append(owned)}},
+        {"`append(value of a class)`, equal to a number or text", {with_room, append(color)}},
+        {"`append(value of a class)`, any other", {with_room, append(date)}},
         {"`append(small)`, no spare cell", {{made_of(7, small)}, append(small)}},
         {"`extend` by small values into spare room", {with_room, splice(4, 4, {small, small})}},
         {"`pop()` of a small value", {with_room, pop}},

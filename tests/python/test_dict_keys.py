@@ -49,6 +49,19 @@ class Plain(enum.Enum):
     ONE = 1
 
 
+class OddNumber(int):
+    ONE: OddNumber
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return 1
+
+
+OddNumber.ONE = OddNumber(1)
+
+
 class Calls:
     def __init__(self, on_hash: Callable[[], Any] = int, on_eq: Callable[[], Any] = int) -> None:
         self.on_hash = on_hash
@@ -116,7 +129,7 @@ def test_a_subclass_that_compares_as_its_base_is_looked_up_as_it(pool: Pool) -> 
 
 
 @pytest.mark.parametrize(
-    "key", [OddText("a"), Plain.ONE, Decimal(1), Fraction(1), object(), int, len]
+    "key", [OddText("a"), Plain.ONE, Decimal(2), Fraction(2), object(), int, len]
 )
 def test_what_cannot_be_stored_is_absent(pool: Pool, key: Any) -> None:
     pool["d"] = {"a": 1, 1: 2}
@@ -134,7 +147,7 @@ def test_what_cannot_be_stored_is_absent(pool: Pool, key: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", list(STORES.values()), ids=list(STORES))
-@pytest.mark.parametrize("key", [Text("a"), Color.RED, Plain.ONE, object(), Pair(), int])
+@pytest.mark.parametrize("key", [Text("a"), OddNumber.ONE, object(), Pair(), int])
 def test_storing_such_a_key_is_refused(pool: Pool, key: Any, operation: Callable[..., Any]) -> None:
     pool["d"] = {"z": 1}
     with pytest.raises(TypeError, match=f"Don't know how to persist '.*{type(key).__name__}' obj"):

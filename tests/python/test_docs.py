@@ -4,8 +4,12 @@ import contextlib
 import doctest
 import io
 import re
+import sys
 import textwrap
+import types
 from pathlib import Path
+
+from nvm import _immutable
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,6 +21,24 @@ def test_first_steps(path):
         globs={"path": path, "__name__": "__main__"},
         optionflags=doctest.ELLIPSIS,
     )
+    assert results.attempted > 30
+    assert results.failed == 0
+
+
+def test_types(path, monkeypatch):
+    tables = [_immutable.named, _immutable.aliases, _immutable._registered]
+    before = [dict(table) for table in tables]
+    main = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    vars(main)["path"] = path
+    parser = doctest.DocTestParser()
+    text = (ROOT / "docs" / "types.md").read_text(encoding="utf-8")
+    test = parser.get_doctest(text, vars(main), "types.md", "types.md", 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    results = runner.run(test, clear_globs=False)
+    for table, content in zip(tables, before):
+        table.clear()
+        table.update(content)
     assert results.attempted > 30
     assert results.failed == 0
 

@@ -45,6 +45,8 @@ PyObject* unfit_part(PyObject* key) {
 
 }  // namespace
 
+bool compares_as_stored(PyObject* key) { return unfit_part(key) == nullptr; }
+
 void check_key(PyObject* key) {
   if (surely_hashable(key)) return;
   if (PyObject* unfit = unfit_part(key))

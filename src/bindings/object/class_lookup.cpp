@@ -3,6 +3,7 @@
 //
 // Nothing is imported: a class is looked up in the modules that the program has imported. A class
 // that is not to be found there (one made inside a function) is known as long as it lives.
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -128,6 +129,12 @@ Ref find_in_module(PyObject* module, const std::string& qualname) {
   return found;
 }
 
+// A dict of nvm._immutable: see there.
+Ref type_table(const char* name) {
+  const Ref module = checked(PyImport_ImportModule("nvm._immutable"));
+  return checked(PyObject_GetAttrString(module.get(), name));
+}
+
 Ref find_living(const std::string& name) {
   const auto found = registry().by_name.find(name);
   return found == registry().by_name.end() ? Ref() : found->second.get();
@@ -140,21 +147,50 @@ Ref imported_module(const std::string& name) {
   return module;
 }
 
-Ref find_class(const std::string& name) {
+// A registered class, or one that has the name as an alias.
+Ref find_named(const std::string& name) {
+  const Ref text = text_of(name);
+  const Ref named = type_table("named");
+  Ref found = Ref::borrow(PyDict_GetItemWithError(named.get(), text.get()));
+  if (!found && PyErr_Occurred()) throw PythonError{};
+  return found;
+}
+
+// The one of the names that the pool has known for longest, or the last.
+std::string best_name(heap::Pool& pool, std::vector<std::string> names) {
+  return heap::read(pool, [&] {
+    pool.check_open();
+    const auto age = [&](const std::string& name) {
+      return object::class_table::find(pool, name) - 1;  // unknown: the greatest
+    };
+    std::reverse(names.begin(), names.end());
+    return *std::min_element(names.begin(), names.end(),
+                             [&](const auto& a, const auto& b) { return age(a) < age(b); });
+  });
+}
+
+// What has the name, whatever it is.
+Ref find_by_name(const std::string& name) {
   const size_t colon = name.find(':');
   const std::string module_name = name.substr(0, colon);
   const std::string qualname = colon == std::string::npos ? "" : name.substr(colon + 1);
   const Ref module = imported_module(module_name);
-  Ref found = module ? find_in_module(module.get(), qualname) : Ref();
+  Ref found = find_named(name);
+  if (!found && module) found = find_in_module(module.get(), qualname);
   if (!found) found = find_living(name);
   if (!found && !module)
     raise_not_found(name, module_name, "is not known here: import " + module_name + " first");
   if (!found)
     raise_not_found(name, module_name,
                     "is not known here: module " + module_name + " does not have it");
+  return found;
+}
+
+Ref find_class(const std::string& name) {
+  Ref found = find_by_name(name);
   if (!PyType_Check(found.get()) ||
       PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(found.get()), types.object) == 0)
-    raise_not_found(name, module_name, "is not a subclass of PersistentObject");
+    raise_not_found(name, name.substr(0, name.find(':')), "is not a subclass of PersistentObject");
   return found;
 }
 
@@ -229,6 +265,27 @@ Offset offset_in(const heap::Handle* record) {
 }  // namespace
 
 const std::string& name_of(PyTypeObject* type) { return info_of(type).name; }
+
+std::string name_in(PoolObject* pool, PyTypeObject* type) {
+  const Ref aliases = type_table("aliases");
+  const Ref former = Ref::borrow(PyDict_GetItemWithError(aliases.get(), object_of(type)));
+  if (!former) {
+    if (PyErr_Occurred()) throw PythonError{};
+    return name_of(type);
+  }
+  std::vector<std::string> names;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(former.get()); ++i)
+    names.push_back(utf8_of(PyTuple_GET_ITEM(former.get(), i)));
+  names.push_back(name_of(type));
+  return best_name(usable(pool), std::move(names));
+}
+
+Ref find_any_class(const std::string& name) {
+  Ref found = find_by_name(name);
+  if (!PyType_Check(found.get()))
+    raise_not_found(name, name.substr(0, name.find(':')), "is no class here");
+  return found;
+}
 
 void remember_class(PoolObject* pool, uint64_t class_id, PyTypeObject* type) {
   const uint64_t epoch = pool->pool->undo_epoch();

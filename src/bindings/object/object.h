@@ -64,6 +64,11 @@ Ref lookup(PyTypeObject* type, PyObject* name);
 
 // "module:qualname", UTF-8.
 const std::string& name_of(PyTypeObject* type);
+// The name by which this pool knows a class: one of its former names (nvm.class_alias) if the pool
+// has met it under that, else its own.
+std::string name_in(PoolObject* pool, PyTypeObject* type);
+// The class of that name, of any kind, without importing anything. Throws a ClassNotFoundError.
+Ref find_any_class(const std::string& name);
 // The class of a record. Throws a ClassNotFoundError if this program does not have it.
 Ref class_of(PoolObject* pool, heap::Handle* record);
 // Tells that records of this number are instances of this class.

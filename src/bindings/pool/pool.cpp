@@ -31,7 +31,8 @@ PyObject* pool_new(PyTypeObject* type, PyObject*, PyObject*) {
   new (&pool->on_abort) std::vector<PyObject*>();
   pool->flag = 'w';
   pool->classes = PyDict_New();
-  if (pool->classes != nullptr) return self;
+  pool->pickled = PySet_New(nullptr);
+  if (pool->classes != nullptr && pool->pickled != nullptr) return self;
   Py_DECREF(self);
   return nullptr;
 }
@@ -68,6 +69,7 @@ int pool_traverse(PyObject* self, visitproc visit, void* arg) {
   PoolObject* pool = as_pool(self);
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(pool->classes);
+  Py_VISIT(pool->pickled);
   for (PyObject* function : pool->on_commit) Py_VISIT(function);
   for (PyObject* function : pool->on_abort) Py_VISIT(function);
   return 0;
@@ -76,6 +78,7 @@ int pool_traverse(PyObject* self, visitproc visit, void* arg) {
 int pool_clear(PyObject* self) {
   PoolObject* pool = as_pool(self);
   if (pool->classes != nullptr) PyDict_Clear(pool->classes);
+  if (pool->pickled != nullptr) PySet_Clear(pool->pickled);
   for (PyObject* function : std::exchange(pool->on_commit, {})) Py_DECREF(function);
   for (PyObject* function : std::exchange(pool->on_abort, {})) Py_DECREF(function);
   return 0;
@@ -99,6 +102,7 @@ void pool_dealloc(PyObject* self) {
   pool_clear(self);
   Py_CLEAR(pool->filename);
   Py_CLEAR(pool->classes);
+  Py_CLEAR(pool->pickled);
   std::destroy_at(&pool->on_abort);
   std::destroy_at(&pool->on_commit);
   std::destroy_at(&pool->levels);
@@ -268,6 +272,18 @@ PyObject* pool_sync(PyObject* self, PyObject*) {
   });
 }
 
+PyObject* pool_persist_via_pickle(PyObject* self, PyObject* types) {
+  return guarded([&] {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(types); ++i) {
+      PyObject* type = PyTuple_GET_ITEM(types, i);
+      if (!PyType_Check(type)) raise(PyExc_TypeError, "a class is needed, not %R", type);
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(types); ++i)
+      check(PySet_Add(as_pool(self)->pickled, PyTuple_GET_ITEM(types, i)));
+    return none();
+  });
+}
+
 PyObject* pool_reduce(PyObject* self, PyObject*) {
   return PyErr_Format(PyExc_TypeError, "cannot pickle or copy a '%.200s'", Py_TYPE(self)->tp_name);
 }
@@ -289,6 +305,13 @@ const std::vector<PyMethodDef> kOwnMethods = {
      "reading($self, /, *, timeout=None)\n--\n\n"
      "Return a context manager for a consistent view over several reads.\n\n"
      "Inside, no thread changes the pool; a change by this one is a TransactionError."},
+    {"persist_via_pickle", pool_persist_via_pickle, METH_VARARGS,
+     "persist_via_pickle($self, /, *types)\n--\n\n"
+     "Let the pool hold instances of these classes, which it could not hold otherwise, as "
+     "pickles;\n"
+     "and load such pickles from it, which can run any code: for pools that you trust. They "
+     "cannot\n"
+     "be keys. It holds for this pool object only."},
     {"sync", pool_sync, METH_NOARGS,
      "sync($self, /)\n--\n\n"
      "Return when everything done so far is as durable as the backend makes it."},

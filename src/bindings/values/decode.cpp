@@ -1,14 +1,18 @@
 // From cells to Python objects of exactly the type and value that went in.
 //
 // fetch() runs under the latch. There it makes objects that the collector does not track, which
-// runs no other code, and pins what is mutable. Tuples and frozensets are copied out as a whole,
-// each once, without recursion. build() makes the tracked objects after the latch.
+// runs no other code, and pins what is mutable. Tuples, frozensets and boxed values are copied out
+// as a whole, each once, without recursion; of boxed values what they are made from. build() makes
+// the tracked objects after the latch, and finds their classes.
 #include <unordered_map>
 
 #include "binding.h"
+#include "object/boxed/boxed.h"
+#include "object/record/class_table.h"
 #include "object/tuple/tuple.h"
 #include "object/value/blob.h"
 #include "pmem/error.h"
+#include "values/boxed.h"
 
 namespace nvm::bindings {
 
@@ -40,9 +44,11 @@ struct Decoded::Tree {
     size_t node = kNone;             // of nodes
   };
   struct Node {
-    bool frozenset;
+    Type type;
     size_t first;  // of items
     size_t count;
+    object::boxed::Form form;  // of a boxed value
+    std::string class_name;    // of a boxed value or named tuple
   };
   explicit Tree(Pool& from) : pool(from) {}
   ~Tree() {
@@ -157,7 +163,9 @@ PyObject* decode_leaf(const Pool& pool, Cell cell) {
   return leaf;
 }
 
-bool is_tree(Type type) { return type == Type::tuple || type == Type::frozenset; }
+bool is_tree(Type type) {
+  return type == Type::tuple || type == Type::frozenset || type == Type::boxed;
+}
 
 Type type_of(const Pool& pool, Offset offset) {
   const auto type = static_cast<Type>(pool.type_number(offset));
@@ -170,7 +178,7 @@ Type type_of(const Pool& pool, Offset offset) {
               EUCLEAN, pool.path());
 }
 
-// Copies tuples and frozensets out, depth first.
+// Copies tuples, frozensets and boxed values out, depth first.
 class TreeReader {
  public:
   TreeReader(Pool& pool, Decoded::Tree& tree) : pool_(pool), tree_(tree) {}
@@ -194,10 +202,18 @@ class TreeReader {
   };
 
   void enter(Offset offset) {
-    const std::span<const uint64_t> cells = object::tuple::cells(pool_, offset);
+    std::span<const uint64_t> cells = object::tuple::cells(pool_, offset);
     const size_t node = tree_.nodes.size();
-    tree_.nodes.push_back(
-        {type_of(pool_, offset) == Type::frozenset, tree_.items.size(), cells.size()});
+    Decoded::Tree::Node& fresh = tree_.nodes.emplace_back();
+    fresh.type = type_of(pool_, offset);
+    if (fresh.type == Type::boxed) {
+      fresh.form = object::boxed::view(pool_, offset).form;
+      cells = cells.first(object::boxed::kState + 1);
+    }
+    if (const uint64_t id = object::tuple::class_id(pool_, offset); id != 0)
+      fresh.class_name = object::class_table::name_of(pool_, id);
+    fresh.first = tree_.items.size();
+    fresh.count = cells.size();
     tree_.items.resize(tree_.items.size() + cells.size());
     finished_.push_back(false);
     numbers_.emplace(offset, node);
@@ -249,22 +265,40 @@ void build_proxies(PoolObject* pool, Decoded::Tree& tree) {
       item.leaf = proxy_for(pool, std::exchange(item.pinned, nullptr)).release();
 }
 
-Ref build_tree(Decoded::Tree& tree) {
-  std::vector<Ref> built(tree.nodes.size());
-  for (const size_t number : tree.order) {
-    const Decoded::Tree::Node& node = tree.nodes[number];
-    Ref tuple = checked(PyTuple_New(static_cast<Py_ssize_t>(node.count)));
-    for (size_t i = 0; i < node.count; ++i) {
-      Decoded::Tree::Item& item = tree.items[node.first + i];
-      PyObject* part = item.node == Decoded::Tree::kNone
-                           ? std::exchange(item.leaf, nullptr)
-                           : Ref::borrow(built[item.node].get()).release();
-      PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), part);
-    }
-    built[number] = node.frozenset ? checked(PyFrozenSet_New(tuple.get())) : std::move(tuple);
+// Builds the nodes, each after what it holds.
+class TreeBuilder {
+ public:
+  TreeBuilder(PoolObject* pool, Decoded::Tree& tree)
+      : pool_(pool), tree_(tree), built_(tree.nodes.size()) {}
+
+  Ref build() {
+    for (const size_t number : tree_.order) built_[number] = build(tree_.nodes[number]);
+    return std::move(built_[tree_.order.back()]);
   }
-  return std::move(built[tree.order.back()]);
-}
+
+ private:
+  Ref build(const Decoded::Tree::Node& node) {
+    if (node.type == Type::boxed)
+      return restore(pool_, node.form, node.class_name, Ref(part(node.first)));
+    Ref tuple = checked(PyTuple_New(static_cast<Py_ssize_t>(node.count)));
+    for (size_t i = 0; i < node.count; ++i)
+      PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), part(node.first + i));
+    if (node.type == Type::frozenset) return checked(PyFrozenSet_New(tuple.get()));
+    if (!node.class_name.empty()) return restore_named_tuple(node.class_name, std::move(tuple));
+    return tuple;
+  }
+
+  // New reference.
+  PyObject* part(size_t place) {
+    Decoded::Tree::Item& item = tree_.items[place];
+    if (item.node == Decoded::Tree::kNone) return std::exchange(item.leaf, nullptr);
+    return Ref::borrow(built_[item.node].get()).release();
+  }
+
+  PoolObject* pool_;
+  Decoded::Tree& tree_;
+  std::vector<Ref> built_;
+};
 
 }  // namespace
 
@@ -285,7 +319,7 @@ Ref Decoded::build(PoolObject* pool) {
   if (leaf_ != nullptr) return Ref(std::exchange(leaf_, nullptr));
   if (pinned_ != nullptr) return proxy_for(pool, std::exchange(pinned_, nullptr));
   build_proxies(pool, *tree_);
-  return build_tree(*tree_);
+  return TreeBuilder(pool, *tree_).build();
 }
 
 void Decoded::drop() noexcept {

@@ -2,21 +2,24 @@
 //
 // Containers may change while they are read (a signal handler, a finalizer, another thread after
 // it): every object that a value points into, and every container, is held by a reference of its
-// own until the operation is over.
+// own until the operation is over. So is what converters (boxed.h) make of other values.
 #include "values/encode.h"
 
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "binding.h"
 #include "object/store.h"
 #include "pmem/error.h"
+#include "values/boxed.h"
 
 namespace nvm::bindings {
 
 using object::Graph;
 using object::Node;
 using object::Value;
+namespace boxed = object::boxed;
 using Purpose = Encoded::Purpose;
 
 // A container with all that it holds.
@@ -24,6 +27,7 @@ struct Encoded::Parts {
   Graph graph;
   std::vector<PyObject*> keep;  // containers, texts and proxies; owned
   std::vector<Place> places;    // of the nodes, for messages
+  std::unordered_set<std::string> class_names;
   ~Parts() {
     for (PyObject* object : keep) Py_DECREF(object);
   }
@@ -38,6 +42,15 @@ constexpr size_t kSignalInterval = size_t{1} << 16;
 struct NotComparable {};
 
 enum class Form : uint8_t { plain, container };
+
+// Converters of registered types that give values of registered types, one inside the other.
+constexpr uint32_t kMaxNesting = 10'000;
+
+// How a value of another class is taken apart; empty for the built-ins.
+struct Conversion {
+  Converter converter;
+  Ref key;  // to look up: what it is equal by
+};
 
 Value encode_str(PyObject* text) {
 #if PY_VERSION_HEX < 0x030C0000
@@ -96,8 +109,20 @@ bool is_container(const PyTypeObject* type) {
          type == &PySet_Type || type == &PyFrozenSet_Type;
 }
 
-// What has no parts; `keep` gets the object that the value points into, if any.
-Form encode_plain(PoolObject* pool, PyObject* object, Purpose purpose, Value& value, Ref& keep) {
+// To look a value up, its key is all that counts. Throws NotComparable if it has none.
+Conversion conversion_to_look_up(PoolObject* pool, PyObject* object) {
+  Conversion result{Converter::for_look_up(Py_TYPE(object)), {}};
+  if (!result.converter) throw NotComparable{};
+  const std::string name = result.converter.name(pool, Py_TYPE(object));
+  result.key = result.converter.key(object, name);
+  if (result.key.get() == Py_None || !compares_as_stored(result.key.get())) throw NotComparable{};
+  return result;
+}
+
+// What has no parts; `keep` gets the object that the value points into, if any. For a container
+// that is no built-in, `conversion` is filled.
+Form encode_plain(PoolObject* pool, PyObject* object, Purpose purpose, Value& value, Ref& keep,
+                  Conversion& conversion) {
   PyTypeObject* type = Py_TYPE(object);
   for (;;) {
     if (type == &PyUnicode_Type) {
@@ -128,8 +153,16 @@ Form encode_plain(PoolObject* pool, PyObject* object, Purpose purpose, Value& va
         type = base;
         continue;
       }
-      if (purpose == Purpose::look_up) throw NotComparable{};
-      throw Error(ErrorKind::type, refusal(object));
+      if (purpose == Purpose::store) {
+        conversion.converter = Converter::for_storing(pool, type);
+        if (!conversion.converter) throw Error(ErrorKind::type, refusal(object));
+        return Form::container;
+      }
+      conversion = conversion_to_look_up(pool, object);
+      object = conversion.key.get();
+      type = Py_TYPE(object);
+      if (type == &PyTuple_Type) return Form::container;
+      continue;  // it is equal to what is its key
     }
     return Form::plain;
   }
@@ -151,8 +184,8 @@ class Encoder {
   Encoder(PoolObject* pool, Purpose purpose, Encoded::Parts& parts)
       : pool_(pool), purpose_(purpose), parts_(parts) {}
 
-  Node* encode(PyObject* root) {
-    Node* node = node_for(root, Place{});
+  Node* encode(PyObject* root, Conversion conversion) {
+    Node* node = node_for(root, Place{}, std::move(conversion));
     for (size_t i = 0; i < parts_.graph.nodes.size(); ++i) expand(i);
     return node;
   }
@@ -164,14 +197,20 @@ class Encoder {
     return object.release();
   }
 
-  Node* node_for(PyObject* container, Place place) {
+  Node* node_for(PyObject* container, Place place, Conversion conversion) {
     const auto [found, fresh] = nodes_.try_emplace(container, nullptr);
     if (!fresh) return found->second;
     containers_.push_back(keep(Ref::borrow(container)));
     if (place.key != nullptr) keep(Ref::borrow(place.key));
     parts_.places.push_back(place);
     Node& node = parts_.graph.nodes.emplace_back();
-    node.type = node_type(container);
+    note_nesting(place, conversion);
+    if (!conversion.converter) {
+      node.type = node_type(container);
+    } else {
+      node.type = conversion.converter.is_named_tuple() ? heap::Type::tuple : heap::Type::boxed;
+      conversions_.emplace(parts_.graph.nodes.size() - 1, std::move(conversion));
+    }
     return found->second = &node;
   }
 
@@ -181,9 +220,10 @@ class Encoder {
     const Place place{parent, kind, index, key};
     Value value;
     Ref kept;
+    Conversion conversion;
     try {
-      if (encode_plain(pool_, part.get(), purpose_, value, kept) == Form::container)
-        value = Value::of(node_for(part.get(), place));
+      if (encode_plain(pool_, part.get(), purpose_, value, kept, conversion) == Form::container)
+        value = Value::of(node_for(part.get(), place, std::move(conversion)));
     } catch (const Error& error) {
       throw Error(error.kind(), std::string(error.what()) + path_of(parts_.places, place),
                   error.error_number(), error.file());
@@ -192,16 +232,81 @@ class Encoder {
     parts_.graph.nodes[parent].items.push_back(value);
   }
 
+  void note_nesting(const Place& place, const Conversion& conversion) {
+    const uint32_t outside = place.kind == Place::Kind::root ? 0 : nesting_[place.parent];
+    const bool registered =
+        conversion.converter && conversion.converter.form() == form_of(boxed::Form::registered);
+    nesting_.push_back(outside + (registered ? 1 : 0));
+    if (nesting_.back() > kMaxNesting)
+      throw Error(ErrorKind::type,
+                  "registered types nest too deep: does a to_state() always give "
+                  "another value that has one?");
+  }
+
+  static uint16_t form_of(boxed::Form form) { return static_cast<uint16_t>(form); }
+
+  // What a value of another class is stored as.
+  void convert(size_t number, const Conversion& conversion) {
+    PyObject* value = containers_[number];
+    Node& node = parts_.graph.nodes[number];
+    node.flags = conversion.converter.form();
+    if (conversion.key) {
+      node.items.push_back(Value::of(object::Cell::none()));
+      add_part(number, Ref::borrow(conversion.key.get()), Place::Kind::key_parts, 0, nullptr);
+      return;
+    }
+    const std::string& name =
+        *parts_.class_names.insert(conversion.converter.name(pool_, Py_TYPE(value))).first;
+    node.class_name = name;
+    Ref state = conversion.converter.state(value);
+    if (conversion.converter.is_named_tuple()) return add_items(number, value);
+    add_part(number, std::move(state), place_of_state(node.flags), 0, nullptr);
+    Ref key = conversion.converter.key(value, name);
+    if (key.get() == Py_None || !compares_as_stored(key.get())) return;
+    if (!PyTuple_CheckExact(key.get())) node.flags |= boxed::kTransparent;
+    add_part(number, std::move(key), Place::Kind::key_parts, 0, nullptr);
+  }
+
+  static Place::Kind place_of_state(uint16_t form) {
+    if (form == form_of(boxed::Form::dataclass)) return Place::Kind::fields;
+    return form == form_of(boxed::Form::registered) ? Place::Kind::state : Place::Kind::inner;
+  }
+
+  // Of a dataclass: names and values in turn.
+  void add_fields(size_t number, PyObject* state) {
+    for (Py_ssize_t i = 0; i + 1 < PyTuple_GET_SIZE(state); i += 2) {
+      PyObject* name = PyTuple_GET_ITEM(state, i);
+      add_item(number, name, i);
+      add_part(number, Ref::borrow(PyTuple_GET_ITEM(state, i + 1)), Place::Kind::field, 0, name);
+    }
+  }
+
+  void add_items(size_t number, PyObject* tuple) {
+    const bool of_key = parts_.places[number].kind == Place::Kind::key_parts;
+    const auto kind = of_key ? Place::Kind::own_key : Place::Kind::item;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); ++i)
+      add_part(number, Ref::borrow(PyTuple_GET_ITEM(tuple, i)), kind, static_cast<uint64_t>(i),
+               nullptr);
+  }
+
   void expand(size_t number) {
     PyObject* container = containers_[number];
+    if (const auto found = conversions_.find(number); found != conversions_.end()) {
+      const Conversion conversion = std::move(found->second);
+      conversions_.erase(found);
+      return convert(number, conversion);
+    }
     switch (parts_.graph.nodes[number].type) {
       case heap::Type::list:
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(container); ++i)
           add_item(number, PyList_GET_ITEM(container, i), i);
         break;
       case heap::Type::tuple:
-        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(container); ++i)
-          add_item(number, PyTuple_GET_ITEM(container, i), i);
+        if (parts_.places[number].kind == Place::Kind::fields) {
+          add_fields(number, container);
+        } else {
+          add_items(number, container);
+        }
         break;
       case heap::Type::dict:
         add_entries(number, container);
@@ -249,18 +354,21 @@ class Encoder {
   Encoded::Parts& parts_;
   std::vector<PyObject*> containers_;  // of the nodes; borrowed from keep
   std::unordered_map<PyObject*, Node*> nodes_;
+  std::unordered_map<size_t, Conversion> conversions_;  // of nodes that are still to be expanded
+  std::vector<uint32_t> nesting_;                       // of the nodes, among registered types
   size_t encoded_ = 0;
 };
 
 Encoded::Encoded(PoolObject* pool, PyObject* object, Purpose purpose) {
   try {
     Ref keep;
-    if (encode_plain(pool, object, purpose, root_, keep) == Form::plain) {
+    Conversion conversion;
+    if (encode_plain(pool, object, purpose, root_, keep, conversion) == Form::plain) {
       keep_ = keep.release();
       return;
     }
     parts_ = std::make_unique<Parts>();
-    root_ = Value::of(Encoder(pool, purpose, *parts_).encode(object));
+    root_ = Value::of(Encoder(pool, purpose, *parts_).encode(object, std::move(conversion)));
     parts_->graph.root = root_;
   } catch (const NotComparable&) {
     comparable_ = false;

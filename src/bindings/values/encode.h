@@ -11,11 +11,23 @@ namespace nvm::bindings {
 
 // Where a part lies: in the container `parent` (a number among the nodes).
 struct Place {
-  enum class Kind : uint8_t { root, item, key, value, element };
+  enum class Kind : uint8_t {
+    root,
+    item,
+    key,
+    value,
+    element,
+    fields,  // of a dataclass: a tuple of names and values; not shown
+    field,
+    inner,      // what a standard type is made from; not shown
+    state,      // what a registered type's to_state() has given
+    key_parts,  // what a value is equal by: a tuple; not shown
+    own_key,    // a part of it, such as what a registered type's key() has given
+  };
   size_t parent = 0;
   Kind kind = Kind::root;
   uint64_t index = 0;       // item: its index; key: its number in the dict's order
-  PyObject* key = nullptr;  // value: its key; borrowed
+  PyObject* key = nullptr;  // value: its key; field: its name; borrowed
 };
 
 // " at value["users"][3]", given the places of all nodes. May run a key's __repr__.

@@ -10,6 +10,7 @@
 #include "dict/dict.h"
 #include "list/list.h"
 #include "set/set.h"
+#include "values/boxed.h"
 
 namespace nvm::bindings {
 
@@ -18,7 +19,7 @@ namespace {
 class Copier {
  public:
   Ref copy(PyObject* root) {
-    Ref result = Ref::borrow(counterpart(root));
+    Ref result = convert(root);
     while (!unfilled_.empty()) {
       PyObject* proxy = unfilled_.back();
       unfilled_.pop_back();
@@ -66,7 +67,7 @@ class Copier {
 
   Ref convert(PyObject* value) {
     if (is_copied(value)) return Ref::borrow(counterpart(value));
-    if (PyTuple_CheckExact(value)) return convert_tuple(value);
+    if (is_tuple(value)) return convert_tuple(value);
     return Ref::borrow(value);
   }
 
@@ -79,25 +80,35 @@ class Copier {
       const auto next = static_cast<Py_ssize_t>(top.parts.size());
       if (next < PyTuple_GET_SIZE(top.tuple.get())) {
         PyObject* part = PyTuple_GET_ITEM(top.tuple.get(), next);
-        if (PyTuple_CheckExact(part)) {
+        if (is_tuple(part)) {
           open.push_back({Ref::borrow(part), {}});
         } else {
           top.parts.push_back(convert(part));
         }
         continue;
       }
-      Ref tuple = tuple_of(top.parts);
+      Ref tuple = rebuilt(top);
       open.pop_back();
       if (open.empty()) return tuple;
       open.back().parts.push_back(std::move(tuple));
     }
   }
 
-  static Ref tuple_of(std::vector<Ref>& parts) {
-    Ref tuple = checked(PyTuple_New(static_cast<Py_ssize_t>(parts.size())));
-    for (size_t i = 0; i < parts.size(); ++i)
-      PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), parts[i].release());
-    return tuple;
+  // Named tuples too; other subclasses hold nothing that is copied.
+  static bool is_tuple(PyObject* value) { return PyTuple_Check(value); }
+
+  // The tuple itself if nothing in it has been copied.
+  static Ref rebuilt(OpenTuple& open) {
+    PyObject* original = open.tuple.get();
+    bool same = true;
+    for (size_t i = 0; i < open.parts.size(); ++i)
+      same &= open.parts[i].get() == PyTuple_GET_ITEM(original, static_cast<Py_ssize_t>(i));
+    if (same) return std::move(open.tuple);
+    Ref tuple = checked(PyTuple_New(static_cast<Py_ssize_t>(open.parts.size())));
+    for (size_t i = 0; i < open.parts.size(); ++i)
+      PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(i), open.parts[i].release());
+    if (PyTuple_CheckExact(original)) return tuple;
+    return tuple_of_type(Py_TYPE(original), tuple.get());
   }
 
   void fill_list(Proxy* proxy) {
@@ -137,5 +148,7 @@ class Copier {
 }  // namespace
 
 Ref to_python(PyObject* container) { return Copier().copy(container); }
+
+Ref plain_copy(PyObject* value) { return Copier().copy(value); }
 
 }  // namespace nvm::bindings

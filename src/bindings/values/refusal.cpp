@@ -39,6 +39,12 @@ std::string part_text(const Place& place) {
       return "[" + key_text(place.key) + "]";
     case Place::Kind::element:
       return "{...}";
+    case Place::Kind::field:
+      return "." + utf8(place.key);
+    case Place::Kind::state:
+      return ".to_state()";
+    case Place::Kind::own_key:
+      return ".key()";
     default:
       return "";
   }
@@ -95,8 +101,11 @@ std::string refusal(PyObject* object) {
   if (PyType_Check(object)) return text + " (classes themselves are not stored)";
   if (const char* base = storable_base(type))
     return text + " (a subclass of " + base + ", which would be lost: store " + base +
-           "(...) of it)";
-  return text + " (store built-in values, or derive the class from nvm.pmemobj.PersistentObject)";
+           "(...) of it, or register the class with nvm.register_type)";
+  return text +
+         " (store built-in values, derive the class from nvm.pmemobj.PersistentObject, or, if its "
+         "instances never change, make it a frozen dataclass or register it with "
+         "nvm.register_type)";
 }
 
 }  // namespace nvm::bindings

@@ -17,6 +17,7 @@ bool is_counted(uint64_t type) noexcept {
     case heap::Type::record:
     case heap::Type::tuple:
     case heap::Type::frozenset:
+    case heap::Type::boxed:
       return true;
     default:
       return false;
@@ -45,6 +46,8 @@ const char* name_of(heap::Type type) noexcept {
       return "tuple";
     case heap::Type::frozenset:
       return "frozenset";
+    case heap::Type::boxed:
+      return "boxed";
     default:
       return "unknown";
   }

@@ -28,6 +28,7 @@ enum class Type : uint64_t {
   frozenset = 6,
   set = 7,
   // reserved for what follows: bytearray 8, persistent tuple 9, persistent frozenset 10
+  boxed = 11,
   blob = 64,  // a large owned block that came from libpmemobj's default classes
 };
 

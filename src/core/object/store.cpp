@@ -24,8 +24,8 @@ using heap::Type;
 constexpr uint64_t kMostCellsInStep = 64 * 1024;  // so that no step of freeing takes long
 
 // Stores the containers of a graph that can be reached from one of them: first all of them empty,
-// so that each has an offset for the others to refer to, then what is in them. Tuples and
-// frozensets come first, as keys of dicts and sets must be whole before they can be compared.
+// so that each has an offset for the others to refer to, then what is in them. Tuples,
+// frozensets and boxed values come first, as keys must be whole before they can be compared.
 class GraphStore {
  public:
   explicit GraphStore(Operation& op) : op_(op) {}
@@ -45,7 +45,7 @@ class GraphStore {
 
  private:
   static bool is_immutable(const Node& node) {
-    return node.type == Type::tuple || node.type == Type::frozenset;
+    return node.type == Type::tuple || node.type == Type::frozenset || node.type == Type::boxed;
   }
 
   void discover(Node& node) {
@@ -70,10 +70,21 @@ class GraphStore {
         hash_of(op_.pool(), Term::of(op_.pool(), Value::of(&node)));  // orders its items
         return tuple::create(op_, node.type, node.items.size());
       case Type::tuple:
-        return tuple::create(op_, node.type, node.items.size());
+      case Type::boxed:
+        return tuple::create(op_, node.type, node.items.size(), class_id_of(node), node.flags);
       default:
         throw Error(ErrorKind::internal, "a node of a type that cannot be stored");
     }
+  }
+
+  // Neighbours are often of one class.
+  uint64_t class_id_of(const Node& node) {
+    if (node.class_name.empty()) return 0;
+    if (node.class_name != class_name_) {
+      class_id_ = class_table::ensure(op_, node.class_name);
+      class_name_ = node.class_name;
+    }
+    return class_id_;
   }
 
   std::span<const uint64_t> cells_of(const Node& node) {
@@ -97,6 +108,8 @@ class GraphStore {
   Operation& op_;
   std::vector<Node*> nodes_;
   std::vector<uint64_t> cells_;
+  std::string_view class_name_;
+  uint64_t class_id_ = 0;
 };
 
 Cell refer(Operation& op, Offset object) {
@@ -157,6 +170,7 @@ bool destroy(Operation& op, Offset object) {
       return record::destroy_step(op, object);
     case Type::tuple:
     case Type::frozenset:
+    case Type::boxed:
       return tuple::destroy_step(op, object);
     default:
       throw_corrupt("an object of an unknown type at offset " + std::to_string(object));

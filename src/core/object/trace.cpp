@@ -2,8 +2,10 @@
 
 #include <span>
 
+#include "object/boxed/boxed.h"
 #include "object/dict/dict.h"
 #include "object/list/list_body.h"
+#include "object/record/class_table.h"
 #include "object/record/record.h"
 #include "object/tuple/tuple.h"
 
@@ -26,6 +28,17 @@ void trace_list(Pool& pool, Offset list, Tracer& tracer) {
   trace_cells(contents.part(0, contents.size), Slot::Kind::item, tracer);
 }
 
+void trace_tuple(Pool& pool, Offset tuple, Slot::Kind kind, Tracer& tracer) {
+  if (tuple::class_id(pool, tuple) > class_table::count(pool))
+    tracer.damage("a tuple or value of an unknown class");
+  trace_cells(tuple::cells(pool, tuple), kind, tracer);
+}
+
+void trace_boxed(Pool& pool, Offset boxed, Tracer& tracer) {
+  boxed::view(pool, boxed);  // throws if it is not sound
+  trace_tuple(pool, boxed, Slot::Kind::item, tracer);
+}
+
 }  // namespace
 
 void trace(Pool& pool, Offset object, Tracer& tracer) {
@@ -36,9 +49,11 @@ void trace(Pool& pool, Offset object, Tracer& tracer) {
     case Type::set:
       return dict::trace(pool, object, tracer);
     case Type::tuple:
-      return trace_cells(tuple::cells(pool, object), Slot::Kind::item, tracer);
+      return trace_tuple(pool, object, Slot::Kind::item, tracer);
     case Type::frozenset:
-      return trace_cells(tuple::cells(pool, object), Slot::Kind::element, tracer);
+      return trace_tuple(pool, object, Slot::Kind::element, tracer);
+    case Type::boxed:
+      return trace_boxed(pool, object, tracer);
     case Type::record:
       return record::trace(pool, object, tracer);
     default:

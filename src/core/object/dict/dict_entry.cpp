@@ -22,7 +22,8 @@ constexpr uint64_t length_of(const Entry& entry) {
   return (entry.mark >> (kMetaShift + kLengthShift)) & 31;
 }
 
-// Cells that only an equal key has: no number is among them, nor what lies in a blob.
+// Cells that only an equal key has, unless that is a boxed value: no number is among them, nor what
+// lies in a blob.
 bool is_exact(Cell cell) {
   switch (cell.kind()) {
     case Cell::Kind::str:
@@ -72,7 +73,9 @@ void EntryKey::take_cell(const Value& value) {
 
 bool EntryKey::matches(heap::Pool& pool, const Entry& entry) const {
   if (entry.mark == mark_ && entry.low == low_ && entry.high == high_) return true;
-  if (exact_ || kind_of(entry) != EntryKind::cell) return false;
+  const bool is_cell = kind_of(entry) == EntryKind::cell;
+  if (!is_cell && !key_->boxed()) return false;
+  if (exact_ && Cell(entry.low).kind() != Cell::Kind::object) return false;
   return key_->equals(pool, stored_key(entry));
 }
 

@@ -34,7 +34,7 @@ class EntryKey {
 
   const Key* key_;
   EntryKind kind_ = EntryKind::cell;
-  bool exact_ = false;  // an entry with an equal key has the very same bytes
+  bool exact_ = false;  // an equal key's entry has the very same bytes, or refers to a boxed value
   uint64_t mark_ = 0;
   uint64_t low_ = 0;  // a cell key: 0 if its cell is still to be made
   uint64_t high_ = 0;

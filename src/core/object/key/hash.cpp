@@ -22,6 +22,7 @@ using heap::Pool;
 constexpr uint64_t kPrime1 = 0x9E3779B185EBCA87;
 constexpr uint64_t kPrime2 = 0xC2B2AE3D27D4EB4F;
 constexpr uint64_t kPrime3 = 0x165667B19E3779F9;
+constexpr uint64_t kPrime4 = 0x85EBCA77C2B2AE63;
 constexpr uint64_t kPrime5 = 0x27D4EB2F165667C5;
 
 // What each kind of value is marked with.
@@ -29,6 +30,7 @@ constexpr uint64_t kBytesMark = kPrime1;
 constexpr uint64_t kConstantMark = kPrime2;
 constexpr uint64_t kIdentityMark = kPrime3;
 constexpr uint64_t kFrozensetMark = kPrime5;
+constexpr uint64_t kScopedMark = kPrime4;
 
 uint64_t scramble(uint64_t hash) {
   hash ^= hash >> 33;
@@ -39,7 +41,7 @@ uint64_t scramble(uint64_t hash) {
 }
 
 [[noreturn]] void throw_unhashable(const Term& term) {
-  throw Error(ErrorKind::type, std::string("unhashable type: '") + term.type_name() + "'");
+  throw Error(ErrorKind::type, term.why_unhashable());
 }
 
 [[noreturn]] void throw_cyclic(const Term& term) {
@@ -80,6 +82,7 @@ struct Frame {
   }
   uint64_t result() const {
     if (container.kind == Term::Kind::frozenset) return scramble(state ^ kFrozensetMark);
+    if (container.kind == Term::Kind::scoped) return scramble(state ^ kScopedMark);
     return state + (container.length ^ (kPrime5 ^ 3527539));
   }
 };

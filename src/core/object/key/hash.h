@@ -6,6 +6,7 @@
 //   None, Ellipsis  a constant
 //   tuple           from its elements', by the round of xxHash that CPython uses for tuples
 //   frozenset       the sum of its elements' hashes, each scrambled
+//   boxed values    transparent: as their key; others: from their key's
 //   record          from its offset
 //
 // They decide the order of a frozenset's elements on the medium, so they are part of the format.

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "object/boxed/boxed.h"
 #include "object/key/compare.h"
 #include "object/key/hash.h"
 
@@ -53,6 +54,15 @@ uint64_t hash_of_stored(const Pool& pool, Cell cell) {
   }
 }
 
+bool is_boxed(const Value& value) {
+  return value.kind == Value::Kind::node && value.node->type == heap::Type::boxed;
+}
+
+const Value& compared(const Value& value) {
+  const bool transparent = is_boxed(value) && boxed::is_transparent(*value.node);
+  return transparent ? value.node->items[boxed::kKey] : value;
+}
+
 // REQUIRES: the value has been hashed.
 bool equal_hashed(const Pool& pool, const Value& value, Cell stored) {
   if (value.kind == Value::Kind::cell && value.bits == stored.bits()) return true;
@@ -62,12 +72,15 @@ bool equal_hashed(const Pool& pool, const Value& value, Cell stored) {
 }  // namespace
 
 Key::Key(const Pool& pool, const Value& value)
-    : value_(value), hash_(folded(pool, hash_of_value(pool, value))) {}
+    : value_(value),
+      compared_(compared(value)),
+      boxed_(is_boxed(value)),
+      hash_(folded(pool, hash_of_value(pool, compared_))) {}
 
 bool Key::equals(const Pool& pool, const StoredKey& stored) const {
-  if (stored.kind == StoredKey::Kind::cell) return equal_hashed(pool, value_, stored.cell);
+  if (stored.kind == StoredKey::Kind::cell) return equal_hashed(pool, compared_, stored.cell);
   Text text{};
-  return has_text(value_, stored.kind, text) && same_text(text, text_of(stored));
+  return has_text(compared_, stored.kind, text) && same_text(text, text_of(stored));
 }
 
 uint32_t hash_of(const Pool& pool, const StoredKey& key) {

@@ -3,7 +3,7 @@
 //
 // Equality is Python's: numbers compare across types (1 == 1.0 == True == 1+0j), exactly; str with
 // str, bytes with bytes; tuples and frozensets by their elements; None, Ellipsis and persistent
-// objects by identity; a NaN equals a NaN with the same bits.
+// objects by identity; a NaN equals a NaN with the same bits; boxed values by their keys (boxed.h).
 //
 // Hashes: text and bytes by XXH3 of their canonical form, numbers by Python's documented rule
 // modulo 2^61 - 1, tuples and frozensets from their elements', persistent objects from their
@@ -35,11 +35,15 @@ class Key {
   // Throws Error(type) if the value holds a list, dict or set (unhashable).
   Key(const heap::Pool& pool, const Value& value);
   const Value& value() const noexcept { return value_; }
+  // It equals keys of other forms, too: those of the value that it is equal to.
+  bool boxed() const noexcept { return boxed_; }
   uint32_t hash() const noexcept { return hash_; }
   bool equals(const heap::Pool& pool, const StoredKey& stored) const;
 
  private:
   Value value_;
+  Value compared_;  // value_, or what it is equal to if it is a transparent boxed value
+  bool boxed_;
   uint32_t hash_;
 };
 

@@ -3,6 +3,7 @@
 #include <bit>
 #include <string>
 
+#include "object/boxed/boxed.h"
 #include "object/tuple/tuple.h"
 #include "object/value/blob.h"
 
@@ -73,6 +74,28 @@ Term of_blob(const Pool& pool, Offset offset) {
   throw_corrupt("a value of an unknown type at offset " + std::to_string(offset));
 }
 
+// A transparent value is seen as what it is equal to.
+Term of_boxed(const Pool& pool, Offset offset) {
+  const boxed::View view = boxed::view(pool, offset);
+  if (view.transparent) return Term::of(pool, view.key);
+  Term term;
+  term.offset = offset;
+  term.type = Type::boxed;
+  term.kind = view.key.blank() ? Term::Kind::unhashable : Term::Kind::scoped;
+  term.length = 1;
+  return term;
+}
+
+Term of_boxed(const Pool& pool, Node* node) {
+  if (boxed::is_transparent(*node)) return Term::of(pool, node->items[boxed::kKey]);
+  Term term;
+  term.node = node;
+  term.type = Type::boxed;
+  term.kind = boxed::has_key(*node) ? Term::Kind::scoped : Term::Kind::unhashable;
+  term.length = 1;
+  return term;
+}
+
 Term of_object(const Pool& pool, Offset offset) {
   Term term;
   term.offset = offset;
@@ -88,6 +111,8 @@ Term of_object(const Pool& pool, Offset offset) {
     case Type::record:
       term.kind = Term::Kind::identity;
       return term;
+    case Type::boxed:
+      return of_boxed(pool, offset);
     case Type::list:
     case Type::dict:
     case Type::set:
@@ -99,7 +124,7 @@ Term of_object(const Pool& pool, Offset offset) {
   }
 }
 
-Term of_node(Node* node) {
+Term of_node(const Pool& pool, Node* node) {
   Term term;
   term.node = node;
   switch (node->type) {
@@ -109,6 +134,8 @@ Term of_node(Node* node) {
     case Type::frozenset:
       term.kind = Term::Kind::frozenset;
       break;
+    case Type::boxed:
+      return of_boxed(pool, node);
     default:
       term.kind = Term::Kind::unhashable;
       term.type = node->type;
@@ -160,7 +187,7 @@ Term Term::of(const Pool& pool, const Value& value) {
       return of_number(
           Number::of(std::bit_cast<double>(value.low), std::bit_cast<double>(value.high)));
     case Value::Kind::node:
-      return of_node(value.node);
+      return of_node(pool, value.node);
     case Value::Kind::object:
       return of_object(pool, value.offset);
   }
@@ -168,8 +195,9 @@ Term Term::of(const Pool& pool, const Value& value) {
 }
 
 Term Term::element(const Pool& pool, uint64_t index) const {
-  if (node != nullptr) return of(pool, node->items[index]);
-  return of(pool, Cell(tuple::cells(pool, offset)[index]));
+  const uint64_t place = kind == Kind::scoped ? boxed::kKey : index;
+  if (node != nullptr) return of(pool, node->items[place]);
+  return of(pool, Cell(tuple::cells(pool, offset)[place]));
 }
 
 uint64_t Term::identity() const {
@@ -177,14 +205,18 @@ uint64_t Term::identity() const {
   return node != nullptr ? reinterpret_cast<uintptr_t>(node) : offset | 1;
 }
 
-const char* Term::type_name() const {
+std::string Term::why_unhashable() const {
+  const auto unhashable = [](const std::string& name) { return "unhashable type: '" + name + "'"; };
   switch (type) {
     case Type::list:
-      return node != nullptr ? "list" : "PersistentList";
+      return unhashable(node != nullptr ? "list" : "PersistentList");
     case Type::dict:
-      return node != nullptr ? "dict" : "PersistentDict";
+      return unhashable(node != nullptr ? "dict" : "PersistentDict");
+    case Type::boxed:
+      return "a '" + std::string(node != nullptr ? node->class_name : "value") +
+             "' like this cannot be a key of a dict or an element of a set (see docs/types.md)";
     default:
-      return node != nullptr ? "set" : "PersistentSet";
+      return unhashable(node != nullptr ? "set" : "PersistentSet");
   }
 }
 

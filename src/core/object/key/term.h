@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "heap/pool.h"
 #include "object/key/number.h"
@@ -28,15 +29,16 @@ struct Term {
     tuple,
     frozenset,
     identity,    // a record: equal only to itself
-    unhashable,  // a list, dict or set: likewise
+    unhashable,  // a list, dict, set or boxed value without a key: likewise
+    scoped,      // a boxed value that is equal to its like only: a container of its key
   };
   Kind kind = Kind::constant;
   heap::Type type = heap::Type::none;  // unhashable: of what
   uint8_t width = 1;                   // str
   uint64_t bits = 0;           // constant: the cell; str, bytes: the cell if data is nullptr
   const void* data = nullptr;  // str, bytes
-  uint64_t length = 0;         // str: characters; bytes; tuple, frozenset: elements
-  Node* node = nullptr;        // a tuple, frozenset, list, dict or set that is not stored yet
+  uint64_t length = 0;         // str: characters; bytes; containers: elements
+  Node* node = nullptr;        // a container or unhashable that is not stored yet
   Offset offset = 0;           // otherwise the object
   Number number;
 
@@ -44,15 +46,17 @@ struct Term {
   // Throws Error(corrupt) for what no value is stored as.
   static Term of(const heap::Pool& pool, Cell cell);
 
-  bool is_container() const { return kind == Kind::tuple || kind == Kind::frozenset; }
+  bool is_container() const {
+    return kind == Kind::tuple || kind == Kind::frozenset || kind == Kind::scoped;
+  }
   // REQUIRES: is_container(), index < length.
   Term element(const heap::Pool& pool, uint64_t index) const;
   // A container's name among all, stored or not.
   uint64_t identity() const;
   // REQUIRES: a str or bytes. Points into this Term if the characters lie in a cell.
   Text text() const { return {data != nullptr ? data : &bits, length, width}; }
-  // REQUIRES: unhashable. What the interpreter calls its type.
-  const char* type_name() const;
+  // REQUIRES: unhashable. Says so as the interpreter does, where it would.
+  std::string why_unhashable() const;
 };
 
 }  // namespace nvm::object

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <string_view>
 #include <vector>
 
 #include "heap/format.h"
@@ -74,12 +75,15 @@ struct Value {
 };
 
 struct Node {
-  heap::Type type;           // list, dict, set, tuple or frozenset
+  heap::Type type;           // list, dict, set, tuple, frozenset or boxed
   std::vector<Value> items;  // dict: key, value, key, value, ...
   Offset stored = 0;         // set while it is stored
   // Set by hash_value() (hash.h), which also puts a frozenset's items into their canonical order.
   bool hashed = false;
   uint64_t hash = 0;
+  // Of named tuples and boxed values: "module:qualname", UTF-8; points into the caller's memory.
+  std::string_view class_name = {};
+  uint16_t flags = 0;  // of boxed values: see boxed.h
 };
 
 struct Graph {
