@@ -10,6 +10,7 @@ import datetime
 import decimal
 import fractions
 import ipaddress
+import math
 import pathlib
 import uuid
 import zoneinfo
@@ -25,6 +26,7 @@ _DAY = 86_400 * 1_000_000  # microseconds
 # Decimals with a place beyond the point, or before it, that is further away than this are equal to
 # Decimals alone: as a fraction they could fill the memory.
 _FAR = 10_000
+_DIGITS_AT_ONCE = 1000
 
 # ---- Dates and times: microseconds since the day before 0001-01-01, fold in the lowest bit
 
@@ -105,6 +107,8 @@ def _zone_name(zone: zoneinfo.ZoneInfo) -> str:
 
 def _rational(numerator: int, denominator: int) -> object:
     """Return the int or float that this is equal to, or its own key."""
+    common = math.gcd(numerator, denominator)
+    numerator, denominator = numerator // common, denominator // common
     if denominator == 1:
         return numerator
     if denominator & (denominator - 1) == 0:
@@ -115,6 +119,25 @@ def _rational(numerator: int, denominator: int) -> object:
         if value.as_integer_ratio() == (numerator, denominator):
             return value
     return "ratio", numerator, denominator
+
+
+def _integer(digits: str) -> int:
+    """Return the int of any number of digits: int() has a limit, which some Decimals share."""
+    result = 0
+    for begin in range(0, len(digits), _DIGITS_AT_ONCE):
+        part = digits[begin : begin + _DIGITS_AT_ONCE]
+        result = result * 10 ** len(part) + int(part)
+    return result
+
+
+def _decimal_from(cls: object, text: str) -> decimal.Decimal:
+    try:
+        return decimal.Decimal(text)
+    except ValueError:  # too many digits at once
+        digits, _, exponent = text.partition("E")
+        whole, _, places = digits.lstrip("-").partition(".")
+        lowest = int(exponent or 0) - len(places)
+        return decimal.Decimal((text[0] == "-", tuple(map(int, whole + places)), lowest))
 
 
 def _decimal_key(value: decimal.Decimal, name: str) -> object:
@@ -133,7 +156,8 @@ def _decimal_key(value: decimal.Decimal, name: str) -> object:
         lowest += len(text) - len(significant)
         if lowest < -_FAR or abs(highest) > _FAR:
             return "far", sign, significant, lowest
-    return _rational(*value.as_integer_ratio())
+    coefficient = _integer("".join(map(str, digits))) * (-1 if sign else 1)
+    return _rational(coefficient * 10 ** max(lowest, 0), 10 ** max(-lowest, 0))
 
 
 def _uuid_state(value: uuid.UUID) -> object:
@@ -247,7 +271,7 @@ CONVERTERS: dict[type, Converter] = dict(
             _timezone_from,
         ),
         _row(zoneinfo.ZoneInfo, _zone_name, no_key, _made_of(zoneinfo.ZoneInfo)),
-        _row(decimal.Decimal, str, _decimal_key, _made_of(decimal.Decimal), "decimal"),
+        _row(decimal.Decimal, str, _decimal_key, _decimal_from, "decimal"),
         _row(
             fractions.Fraction,
             lambda value: (value.numerator, value.denominator),

@@ -323,6 +323,13 @@ def test_a_frozen_dataclass_compared_by_identity_is_a_value(pool: Pool) -> None:
         pool["d"] = {value: 1}
 
 
+@pytest.mark.parametrize("exponent", [0, -6000, 3])
+def test_a_decimal_may_have_more_digits_than_an_int_is_read_from(pool: Pool, exponent: int) -> None:
+    value = Decimal((1, (1, *(0, 3) * 2500), exponent))
+    pool.root = [value]
+    assert same(pool.root[0], value)
+
+
 def test_the_decimal_context_has_no_say(pool: Pool) -> None:
     values = [Decimal("1." + "1" * 50), Decimal("1E+999999"), Decimal("NaN1")]
     context = decimal.Context(prec=3, Emax=10, Emin=-10, capitals=0)
