@@ -159,6 +159,9 @@ struct Types {
   PyTypeObject* list = nullptr;         // list.cpp
   PyTypeObject* dict = nullptr;         // dict.cpp
   PyTypeObject* set = nullptr;          // set.cpp
+  PyTypeObject* frozenset = nullptr;    // frozenset.cpp
+  PyTypeObject* tuple = nullptr;        // tuple.cpp
+  PyTypeObject* bytearray = nullptr;    // bytearray.cpp
   PyTypeObject* object = nullptr;       // object.cpp: PersistentObject
   PyTypeObject* attribute = nullptr;    // attribute.cpp: what stands for one on a class
 };
@@ -200,9 +203,12 @@ void unpin(heap::Pool& pool, heap::Handle* handle) noexcept;
 // Provided by object.cpp: the proxy of a pinned record, as proxy_for. Sets handle->proxy.
 Ref make_object_proxy(PoolObject* pool, heap::Handle* pinned);
 // pool.new(type, *args, **kw): a new object on limbo, in a publish of its own. `kw` may be null.
-Ref new_list(PoolObject* pool, PyObject* args, PyObject* kw);                        // list.cpp
-Ref new_dict(PoolObject* pool, PyObject* args, PyObject* kw);                        // dict.cpp
-Ref new_set(PoolObject* pool, PyObject* args, PyObject* kw);                         // set.cpp
+Ref new_list(PoolObject* pool, PyObject* args, PyObject* kw);       // list.cpp
+Ref new_dict(PoolObject* pool, PyObject* args, PyObject* kw);       // dict.cpp
+Ref new_set(PoolObject* pool, PyObject* args, PyObject* kw);        // set.cpp
+Ref new_frozenset(PoolObject* pool, PyObject* args, PyObject* kw);  // frozenset.cpp
+Ref new_tuple(PoolObject* pool, PyObject* args, PyObject* kw);      // tuple.cpp
+Ref new_bytearray(PoolObject* pool, PyObject* args, PyObject* kw);  // bytearray.cpp
 Ref new_object(PoolObject* pool, PyTypeObject* type, PyObject* args, PyObject* kw);  // object.cpp
 
 // The pools that are open in this process (process.cpp).
@@ -241,6 +247,8 @@ class Encoded {
   // Of a list, tuple, set, frozenset or dict (key, value, key, value, ...): the values in it. For
   // extend and the like: encode the whole, then store its parts.
   const std::vector<object::Value>& items() const;
+  // A container is to be stored as this type, which holds the same: a tuple as a persistent tuple.
+  void set_type(heap::Type type);
 
   struct Parts;  // of a container
 
@@ -314,6 +322,8 @@ void register_libraries(PyObject* module);
 void register_list(PyObject* module);
 void register_dict(PyObject* module);
 void register_set(PyObject* module);
+void register_tuple(PyObject* module);
+void register_bytearray(PyObject* module);
 void register_object(PyObject* module);
 void register_front(PyObject* module);
 

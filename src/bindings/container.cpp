@@ -12,8 +12,9 @@ namespace nvm::bindings {
 
 using object::StoredKey;
 
-Ref new_container(PoolObject* pool, PyObject* content) {
+Ref new_container(PoolObject* pool, PyObject* content, heap::Type type) {
   Encoded encoded(pool, content);
+  encoded.set_type(type);
   return proxy_for(pool, create_pinned(pool, [&](Operation& op) {
                      encoded.begin();
                      const Cell cell = object::make_cell(op, encoded.value());
@@ -36,6 +37,14 @@ Py_ssize_t integer_argument(PyObject* argument) {
   const Py_ssize_t value = PyLong_AsSsize_t(number.get());
   if (value == -1 && PyErr_Occurred()) throw PythonError{};
   return value;
+}
+
+Py_ssize_t bound_argument(PyObject* argument) {
+  if (!PyIndex_Check(argument))
+    raise(PyExc_TypeError, "slice indices must be integers or have an __index__ method");
+  const Py_ssize_t bound = PyNumber_AsSsize_t(argument, nullptr);
+  if (bound == -1 && PyErr_Occurred()) throw PythonError{};
+  return bound;
 }
 
 void check_count(const char* name, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most) {

@@ -56,8 +56,9 @@ heap::Handle* create_pinned(PoolObject* owner, F&& make) {
   return pinned;
 }
 
-// What a new list or dict starts with, encoded: as create_pinned, then its proxy.
-Ref new_container(PoolObject* pool, PyObject* content);
+// A new object of this type with what an ordinary container holds: as create_pinned, then its
+// proxy.
+Ref new_container(PoolObject* pool, PyObject* content, heap::Type type);
 
 inline PyObject* none() noexcept {
   Py_INCREF(Py_None);
@@ -78,6 +79,9 @@ inline PyObject* object_of(PyTypeObject* type) noexcept {
 // An argument that is an integer, as the methods of the built-ins take it.
 Py_ssize_t integer_argument(PyObject* argument);
 
+// A bound given to index(): as integer_argument, but what is out of range is as far as can be.
+Py_ssize_t bound_argument(PyObject* argument);
+
 // Throws Python's own TypeError unless least <= count <= most.
 void check_count(const char* name, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most);
 void check_no_keywords(const char* name, PyObject* keywords);
@@ -85,6 +89,41 @@ void check_no_keywords(const char* name, PyObject* keywords);
 // Whether a container takes two objects for equal, as the built-ins do: identical or ==. Values
 // keep no identity here, so that floats with the same bits count as identical (a NaN is found).
 bool same_item(PyObject* item, PyObject* other);
+
+// PyPy has no Py_RETURN_RICHCOMPARE.
+template <class Ordered>
+PyObject* compare_values(const Ordered& left, const Ordered& right, int op) {
+  switch (op) {
+    case Py_EQ:
+      return boolean(left == right);
+    case Py_NE:
+      return boolean(left != right);
+    case Py_LT:
+      return boolean(left < right);
+    case Py_LE:
+      return boolean(left <= right);
+    case Py_GT:
+      return boolean(left > right);
+    default:
+      return boolean(left >= right);
+  }
+}
+
+// Compares sequences as list and tuple do; item_of(sequence, index) is null at the end.
+template <class SizeOf, class ItemOf>
+PyObject* compare_sequences(PyObject* left, PyObject* right, int op, SizeOf size_of,
+                            ItemOf item_of) {
+  if ((op == Py_EQ || op == Py_NE) && size_of(left) != size_of(right)) return boolean(op == Py_NE);
+  for (uint64_t i = 0;; ++i) {
+    const Ref item = item_of(left, i);
+    const Ref other = item_of(right, i);
+    if (!item || !other) break;
+    if (same_item(item.get(), other.get())) continue;
+    if (op == Py_EQ || op == Py_NE) return boolean(op == Py_NE);
+    return PyObject_RichCompare(item.get(), other.get(), op);
+  }
+  return compare_values(size_of(left), size_of(right), op);
+}
 
 // Python lists of what was fetched under a latch.
 Ref build_list(PoolObject* pool, std::vector<Decoded>& items);
@@ -97,6 +136,8 @@ Decoded fetch_key(heap::Pool& pool, const object::StoredKey& key);
 Ref to_python(PyObject* container);
 // The same of any value: of what a tuple holds, too.
 Ref plain_copy(PyObject* value);
+// The hash of a PersistentTuple or PersistentFrozenSet: that of the ordinary one (plain.cpp).
+Py_hash_t hash_of_frozen(PyObject* self) noexcept;
 
 // tp_new of types whose objects only methods make.
 PyObject* refuse_new(PyTypeObject* type, PyObject* args, PyObject* kw);

@@ -112,6 +112,7 @@ void register_errors(PyObject*) {
   use(ErrorKind::type, PyExc_TypeError);
   use(ErrorKind::key, PyExc_KeyError);
   use(ErrorKind::index, PyExc_IndexError);
+  use(ErrorKind::buffer, PyExc_BufferError);
   use(ErrorKind::interrupted, PyExc_KeyboardInterrupt);
   take(ErrorKind::timeout, "TransactionTimeoutError", true);
   take(ErrorKind::internal, "Error");

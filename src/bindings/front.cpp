@@ -43,8 +43,9 @@ PyObject* front_place(PyObject*, PyObject* attribute) {
 }
 
 // The types that a front may replace: what is made by the pool.
-PyTypeObject** const replaceable[] = {&types.list, &types.dict, &types.set, &types.object,
-                                      &types.attribute};
+PyTypeObject** const replaceable[] = {&types.list,      &types.dict,     &types.set,
+                                      &types.frozenset, &types.tuple,    &types.bytearray,
+                                      &types.object,    &types.attribute};
 
 // Puts a subclass in its base's place: what is made from now on is of it.
 PyObject* front_use(PyObject*, PyObject* subclass) {

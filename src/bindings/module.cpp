@@ -39,6 +39,8 @@ void register_all(PyObject* module) {
   register_list(module);
   register_dict(module);
   register_set(module);
+  register_tuple(module);
+  register_bytearray(module);
   register_object(module);
   register_front(module);
   register_libraries(module);

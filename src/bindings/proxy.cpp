@@ -48,7 +48,8 @@ Ref make_proxy(PyTypeObject* type, PoolObject* pool, Pin& pin) {
 
 bool is_proxy(PyObject* object) noexcept {
   PyTypeObject* type = Py_TYPE(object);
-  return type == types.list || type == types.dict || type == types.set ||
+  return type == types.list || type == types.dict || type == types.set || type == types.frozenset ||
+         type == types.tuple || type == types.bytearray ||
          (types.object != nullptr && PyType_IsSubtype(type, types.object) != 0);
 }
 
@@ -75,6 +76,12 @@ Ref proxy_for(PoolObject* pool, heap::Handle* pinned) {
       return make_proxy(types.dict, pool, pin);
     case heap::Type::set:
       return make_proxy(types.set, pool, pin);
+    case heap::Type::bytearray:
+      return make_proxy(types.bytearray, pool, pin);
+    case heap::Type::persistent_tuple:
+      return make_proxy(types.tuple, pool, pin);
+    case heap::Type::persistent_frozenset:
+      return make_proxy(types.frozenset, pool, pin);
     case heap::Type::record:
       return make_object_proxy(pool, pin.release());
     default:

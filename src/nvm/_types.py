@@ -4,8 +4,32 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or sys.implementation.name != "pypy":
-    from nvm._core import PersistentDict, PersistentList, PersistentObject, PersistentSet
+    from nvm._core import (
+        PersistentByteArray,
+        PersistentDict,
+        PersistentFrozenSet,
+        PersistentList,
+        PersistentObject,
+        PersistentSet,
+        PersistentTuple,
+    )
 else:
-    from nvm._pypy.front import PersistentDict, PersistentList, PersistentObject, PersistentSet
+    from nvm._pypy.front import (
+        PersistentByteArray,
+        PersistentDict,
+        PersistentFrozenSet,
+        PersistentList,
+        PersistentObject,
+        PersistentSet,
+        PersistentTuple,
+    )
 
-__all__ = ["PersistentDict", "PersistentList", "PersistentObject", "PersistentSet"]
+__all__ = [
+    "PersistentByteArray",
+    "PersistentDict",
+    "PersistentFrozenSet",
+    "PersistentList",
+    "PersistentObject",
+    "PersistentSet",
+    "PersistentTuple",
+]

@@ -8,15 +8,26 @@ from nvm._core import (
 )
 from nvm._core import pmemobj_create as create
 from nvm._core import pmemobj_open as open
-from nvm._types import PersistentDict, PersistentList, PersistentObject, PersistentSet
+from nvm._types import (
+    PersistentByteArray,
+    PersistentDict,
+    PersistentFrozenSet,
+    PersistentList,
+    PersistentObject,
+    PersistentSet,
+    PersistentTuple,
+)
 
 __all__ = [
     "MIN_POOL_SIZE",
+    "PersistentByteArray",
     "PersistentDict",
+    "PersistentFrozenSet",
     "PersistentList",
     "PersistentObject",
     "PersistentObjectPool",
     "PersistentSet",
+    "PersistentTuple",
     "Reading",
     "Transaction",
     "create",

@@ -65,6 +65,9 @@ class Values {
   Value list(std::vector<Value> items = {}) { return node(Type::list, std::move(items)); }
   Value dict(std::vector<Value> items = {}) { return node(Type::dict, std::move(items)); }
   Value set(std::vector<Value> items = {}) { return node(Type::set, std::move(items)); }
+  Value bytearray(std::string content) {
+    return node(Type::bytearray, {bytes(std::move(content))});
+  }
   Value tuple(std::vector<Value> items = {}) { return node(Type::tuple, std::move(items)); }
   Value frozenset(std::vector<Value> items = {}) { return node(Type::frozenset, std::move(items)); }
   Value named_tuple(std::string class_name, std::vector<Value> items) {

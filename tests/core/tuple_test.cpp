@@ -56,6 +56,41 @@ TEST_F(TupleTest, FrozensetsWithEqualElementsLieAlike) {
                              [&](Cell x, Cell y) { return hash(x) < hash(y); }));
 }
 
+TEST_F(TupleTest, PersistentOnesEqualOrdinaryOnes) {
+  const Value a = Values::integer(1), b = values.str("a longer text");
+  const auto hash = [&](Cell cell) { return hash_of(pool(), Term::of(pool(), cell)); };
+  set_root(values.list({values.tuple({a, b}), values.node(Type::persistent_tuple, {a, b}),
+                        values.frozenset({a, b}), values.node(Type::persistent_frozenset, {b, a}),
+                        values.node(Type::persistent_tuple, {b, a})}));
+  const auto cells = list::cells(pool(), root_object());
+  const auto compared = [&](size_t x, size_t y) {
+    return compare(pool(), Term::of(pool(), Cell(cells[x])), Term::of(pool(), Cell(cells[y])));
+  };
+  EXPECT_EQ(compared(0, 1), 0);
+  EXPECT_EQ(compared(2, 3), 0);
+  EXPECT_NE(compared(0, 4), 0);
+  EXPECT_EQ(hash(Cell(cells[0])), hash(Cell(cells[1])));
+  EXPECT_EQ(hash(Cell(cells[2])), hash(Cell(cells[3])));
+  EXPECT_EQ(elements(Cell(cells[2]).offset()).size(), 2U);
+}
+
+TEST_F(TupleTest, AFrozensetFindsItsElements) {
+  std::vector<Value> all;
+  for (int i = 0; i < 300; ++i)
+    all.push_back(i % 3 == 0   ? Values::integer(i)
+                  : i % 3 == 1 ? values.str("element number " + std::to_string(i))
+                               : values.tuple({Values::integer(i), values.frozenset()}));
+  const std::vector<Value> in(all.begin(), all.begin() + 200);
+  for (const Type type : {Type::frozenset, Type::persistent_frozenset}) {
+    set_root(values.node(type, in));
+    for (size_t i = 0; i < all.size(); ++i)
+      EXPECT_EQ(tuple::holds(pool(), root_object(), all[i]), i < in.size()) << i;
+    EXPECT_TRUE(tuple::holds(pool(), root_object(), Values::real(3.0)));
+  }
+  set_root(values.frozenset());
+  EXPECT_FALSE(tuple::holds(pool(), root_object(), all[0]));
+}
+
 TEST_F(TupleTest, ALargeTupleIsFreedInSteps) {
   const uint64_t before = blocks();
   std::vector<Value> items;

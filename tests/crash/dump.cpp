@@ -4,6 +4,7 @@
 
 #include "heap/access.h"
 #include "object/boxed/boxed.h"
+#include "object/bytearray/bytearray.h"
 #include "object/dict/dict.h"
 #include "object/list/list.h"
 #include "object/record/class_table.h"
@@ -53,12 +54,16 @@ class Dumper {
     switch (static_cast<Type>(pool_.type_number(offset))) {
       case Type::list:
         return sequence('[', ']', object::list::cells(pool_, offset));
+      case Type::bytearray:
+        return bytes(object::bytearray::bytes(pool_, offset));
       case Type::boxed:
         return boxed(offset);
       case Type::tuple:
+      case Type::persistent_tuple:
         class_name(object::tuple::class_id(pool_, offset));
         return sequence('(', ')', object::tuple::cells(pool_, offset));
       case Type::frozenset:
+      case Type::persistent_frozenset:
         return sequence('<', '>', object::tuple::cells(pool_, offset));
       case Type::dict:
       case Type::set:
@@ -68,6 +73,10 @@ class Dumper {
       default:
         text_ += "?";
     }
+  }
+
+  void bytes(object::bytearray::Bytes content) {
+    text_ += "b'" + std::string(content.begin(), content.end()) + "'";
   }
 
   template <class Cells>

@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "core/pool_fixture.h"
+#include "object/bytearray/bytearray.h"
 #include "object/dict/dict.h"
 #include "object/key/key.h"
 #include "object/list/list.h"
@@ -300,6 +301,38 @@ TEST_F(Guarantees, SetsKeepToTheirCounts) {
                {"`^=` 2 small ones, one of them new", {logged, toggle}},
                {"`&=` none of up to 15 small ones, `clear()`",
                 {made_of(few), bulk(set::intersection_update, many, many)}}});
+}
+
+// ---- bytearray
+
+TEST_F(Guarantees, ByteArraysKeepToTheirCounts) {
+  const auto bytes_of = [](const std::string& text) -> bytearray::Bytes {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+  };
+  const auto splice = [=, this](uint64_t begin, uint64_t end, const std::string& with) -> Step {
+    return [=, this](Operation& op) { bytearray::splice(op, object_, begin, end, bytes_of(with)); };
+  };
+  const Step set = [this](Operation& op) { bytearray::set(op, object_, 5, 1); };
+  const auto made_of = [=, this](uint64_t length) -> Step {
+    return [=, this](Operation& op) {
+      object_ = bytearray::create(op, bytes_of(std::string(length, 'x')));
+      op.refer(object_);
+    };
+  };
+  const uint64_t full = 104;  // a block of 112 bytes
+  const std::vector<Step> made{made_of(100), splice(100, 100, "y")};
+  const std::vector<Step> logged{made_of(100), splice(100, 100, "y"), splice(1, 1, "z"),
+                                 splice(1, 2, "")};
+
+  hold("bytearray",
+       {{"`b[i] = byte`", {made, set}},
+        {"`append(byte)`, `+=` into spare room", {made, splice(101, 101, "z")}},
+        {"`append(byte)`, `+=`, no spare room", {{made_of(full)}, splice(full, full, "z")}},
+        {"`pop()`, `del b[i:]`", {made, splice(100, 101, "")}},
+        {"`b[i:j]` = as many bytes, within 8", {made, splice(8, 16, "abcdefgh")}},
+        {"`b[i:j]` = as many bytes, more than 32", {logged, splice(0, 50, std::string(50, 'y'))}},
+        {"`insert(i, byte)`, `del b[i]`", {logged, splice(1, 1, "z")}},
+        {"`clear()`", {made, [this](Operation& op) { bytearray::clear(op, object_); }}}});
 }
 
 // ---- object

@@ -7,8 +7,23 @@ import re
 from typing import Any, Callable
 
 from interpreter import CPYTHON
-from nvm.pmemobj import PersistentDict, PersistentList, PersistentSet
+from nvm.pmemobj import (
+    PersistentByteArray,
+    PersistentDict,
+    PersistentFrozenSet,
+    PersistentList,
+    PersistentSet,
+    PersistentTuple,
+)
 
+PERSISTENT = (
+    PersistentList,
+    PersistentDict,
+    PersistentSet,
+    PersistentTuple,
+    PersistentFrozenSet,
+    PersistentByteArray,
+)
 OURS = {
     "PersistentListIterator": "list_iterator",
     "PersistentList": "list",
@@ -16,13 +31,16 @@ OURS = {
     "PersistentDictValues": "dict_values",
     "PersistentDictItems": "dict_items",
     "PersistentDict": "dict",
+    "PersistentFrozenSet": "frozenset",
+    "PersistentByteArray": "bytearray",
     "PersistentSet": "set",
+    "PersistentTuple": "tuple",
 }
 
 
 def plain(value: Any) -> Any:
     """The value with built-ins in the place of persistent containers."""
-    if isinstance(value, (PersistentList, PersistentDict, PersistentSet)):
+    if isinstance(value, PERSISTENT):
         return value.to_python()
     if type(value) in (list, tuple, set):
         return type(value)(plain(part) for part in value)

@@ -10,7 +10,13 @@ import pytest
 
 import nvm
 from interpreter import collect
-from nvm.pmemobj import PersistentList
+from nvm.pmemobj import (
+    PersistentByteArray,
+    PersistentFrozenSet,
+    PersistentList,
+    PersistentSet,
+    PersistentTuple,
+)
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
@@ -71,6 +77,37 @@ def test_a_child_cannot_use_its_parents_pool(pool):
     pool.root.append(3)
     assert pool.root == [1, [2], 3]
     assert pool.check() == []
+
+
+def test_a_child_cannot_use_its_parents_containers(pool):
+    s = pool.new(PersistentSet, [1])
+    t = pool.new(PersistentTuple, [1])
+    f = pool.new(PersistentFrozenSet, [1])
+    b = pool.new(PersistentByteArray, b"x")
+    iterator = iter(s)
+
+    def use():
+        for attempt in (
+            lambda: next(iterator),
+            *(lambda x=x: len(x) for x in (s, t, f, b)),
+            *(lambda x=x: list(x) for x in (s, t, f, b)),
+            *(lambda x=x: 1 in x for x in (s, t, f, b)),
+            *(lambda x=x: x == x for x in (s, t, f, b)),
+            *(lambda x=x: repr(x) for x in (s, t, f, b)),
+            lambda: s.add(2),
+            lambda: s.update([2]),
+            lambda: s | {2},
+            lambda: hash(t),
+            lambda: f & {1},
+            lambda: b.append(1),
+            lambda: b.upper(),
+            lambda: memoryview(b),
+        ):
+            with pytest.raises(nvm.PoolForkedError, match="parent"):
+                attempt()
+
+    assert in_child(use) == 0
+    assert (s, t, f, b) == ({1}, (1,), {1}, b"x")
 
 
 def test_a_child_drops_its_parents_objects(pool):

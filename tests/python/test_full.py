@@ -47,6 +47,39 @@ def test_a_full_pool_undoes_a_bulk_update(path: Path) -> None:
         assert pool["l"] == [1, 2, 3, 4]
 
 
+def test_a_full_pool_undoes_changes_of_sets_and_byte_arrays(path: Path) -> None:
+    with nvm.open(path, size=32 * MIB) as pool:
+        pool["s"] = {1, 2}
+        pool["b"] = bytearray(b"abc")
+        many = {f"element number {i} of very many" for i in range(400_000)}
+        for operation in (
+            lambda: pool["s"].update(many),
+            lambda: pool["s"].symmetric_difference_update(many),
+            lambda: pool.setdefault("other", many),
+            lambda: pool["b"].extend(bytes(40 * MIB)),
+            lambda: pool["b"].__setitem__(slice(1, 2), bytes(40 * MIB)),
+            lambda: pool["b"].__imul__(40 * MIB),
+            lambda: pool.new(nvm.pmemobj.PersistentTuple, many),
+            lambda: pool.new(nvm.pmemobj.PersistentFrozenSet, many),
+        ):
+            with pytest.raises(nvm.PoolFullError):
+                operation()
+            assert pool["s"] == {1, 2}
+            assert pool["b"] == b"abc"
+        assert "other" not in pool
+        assert pool.check() == []
+        fill(pool)
+        pool["s"].discard(1)
+        pool["s"] &= {2, 3}
+        del pool["b"][1:]
+        del pool["blocks"][:]
+        pool["s"].add(5)
+        pool["b"] += b"xyz"
+    with nvm.open(path) as pool:
+        assert pool["s"] == {2, 5}
+        assert pool["b"] == b"axyz"
+
+
 def test_a_full_pool_inside_a_transaction(path: Path) -> None:
     with nvm.open(path, size=32 * MIB) as pool:
         with pool.transaction():

@@ -425,6 +425,34 @@ def test_it_has_an_oid_and_a_pool(pool: Pool) -> None:
             setattr(s, name, 1)
 
 
+def test_deep_elements(pool: Pool, reopen: Reopen) -> None:
+    def nested(kind: Any, levels: int = 10_000) -> Any:
+        value = kind()
+        for _ in range(levels):
+            value = kind((value,))
+        return value
+
+    pool["s"] = {nested(frozenset), 1}
+    pool["t"] = nested(tuple)
+    pool["in tuples"] = ({nested(tuple), 2},)
+    pool = reopen(pool)
+    s, (inner,) = pool["s"], pool["in tuples"]
+    assert nested(frozenset) in s
+    assert nested(frozenset, 9_999) not in s
+    assert nested(tuple) in inner
+    s ^= {nested(frozenset), nested(tuple)}
+    assert len(s) == 2
+    assert nested(tuple) in s
+    s -= {nested(tuple)}
+    assert s == {1}
+    with pytest.raises(RecursionError):
+        repr(inner)
+    assert pool.check() == []
+    inner.clear()
+    del pool["t"]
+    assert pool.stats()["types"].get("frozenset") is None
+
+
 def test_a_nan_is_one_element(pool: Pool) -> None:
     s = pool.new(PersistentSet)
     nan = float("nan")

@@ -289,7 +289,6 @@ REFUSED = [
     Text("x"),
     collections.OrderedDict(),
     collections.defaultdict(list),
-    bytearray(),
     memoryview(b""),
     int,
     Ordinary,

@@ -331,7 +331,7 @@ PyType_Spec spec = {"nvm.pmemobj.PersistentDict", sizeof(Proxy), 0, kContainerFl
 Ref new_dict(PoolObject* pool, PyObject* arguments, PyObject* keywords) {
   const Ref entries =
       checked(PyObject_Call(reinterpret_cast<PyObject*>(&PyDict_Type), arguments, keywords));
-  return new_container(pool, entries.get());
+  return new_container(pool, entries.get(), heap::Type::dict);
 }
 
 void register_dict(PyObject* module) {

@@ -1,6 +1,8 @@
 // Keys as they are given: hash() first, as Python does, then what the pool makes of them.
 #include "dict/dict.h"
 #include "pmem/error.h"
+#include "set/set.h"
+#include "tuple/tuple.h"
 #include "values/encode.h"
 
 namespace nvm::bindings {
@@ -19,51 +21,57 @@ PyObject* hashed(PyObject* key) {
   return key;
 }
 
-// The first object in a key that does not compare by identity, or null. Borrowed.
-PyObject* unfit_part(PyObject* key) {
-  if (is_proxy(key)) return inherits_comparison(Py_TYPE(key), types.object) ? nullptr : key;
-  if (!PyTuple_Check(key) && !PyFrozenSet_Check(key)) return nullptr;
-  if (Py_EnterRecursiveCall(" in a key") != 0) throw PythonError{};
-  PyObject* unfit = nullptr;
-  try {
-    if (PyTuple_Check(key)) {
-      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key) && unfit == nullptr; ++i)
-        unfit = unfit_part(PyTuple_GET_ITEM(key, i));
-    } else {
-      const Ref iterator = checked(PyObject_GetIter(key));
-      while (Ref element{unfit == nullptr ? PyIter_Next(iterator.get()) : nullptr})
-        unfit = unfit_part(element.get());
-      if (PyErr_Occurred()) throw PythonError{};
+bool has_parts(PyObject* key) {
+  return PyTuple_Check(key) || PyFrozenSet_Check(key) || is_tuple(key) || is_frozenset(key);
+}
+
+// The first object in a key that does not compare by identity, or null. Does not recurse.
+Ref unfit_part(PyObject* key) {
+  std::vector<Ref> open;  // iterators over parts that have parts themselves
+  Ref part = Ref::borrow(key);
+  for (;;) {
+    if (part && has_parts(part.get())) {
+      open.push_back(checked(PyObject_GetIter(part.get())));
+    } else if (part && is_proxy(part.get()) &&
+               !inherits_comparison(Py_TYPE(part.get()), types.object)) {
+      return part;
     }
-  } catch (...) {
-    Py_LeaveRecursiveCall();
-    throw;
+    if (open.empty()) return {};
+    part = Ref(PyIter_Next(open.back().get()));
+    if (part) continue;
+    if (PyErr_Occurred()) throw PythonError{};
+    open.pop_back();
   }
-  Py_LeaveRecursiveCall();
-  return unfit;
+}
+
+// What is hashed may lie in the pool.
+object::Key key_of(heap::Pool& pool, const object::Value& value) {
+  using Kind = object::Value::Kind;
+  if (value.kind != Kind::object && value.kind != Kind::node) return {pool, value};
+  return heap::read(pool, [&] { return object::Key(pool, value); });
 }
 
 }  // namespace
 
-bool compares_as_stored(PyObject* key) { return unfit_part(key) == nullptr; }
+bool compares_as_stored(PyObject* key) { return !unfit_part(key); }
 
 void check_key(PyObject* key) {
   if (surely_hashable(key)) return;
-  if (PyObject* unfit = unfit_part(key))
+  if (const Ref unfit = unfit_part(key))
     raise(PyExc_TypeError,
           "'%.200s' objects cannot be keys of a persistent dict or elements of a persistent set: "
           "their class has its own __eq__ or __hash__, which the pool cannot call",
-          Py_TYPE(unfit)->tp_name);
+          Py_TYPE(unfit.get())->tp_name);
 }
 
 DictKey::DictKey(Proxy* dict, PyObject* key, Encoded::Purpose purpose)
     : encoded_(dict->pool, hashed(key), purpose) {
   if (purpose == Encoded::Purpose::store) {
     check_key(key);
-  } else if (!encoded_.comparable() || (!surely_hashable(key) && unfit_part(key) != nullptr)) {
+  } else if (!encoded_.comparable() || (!surely_hashable(key) && unfit_part(key))) {
     return;
   }
-  key_.emplace(checked_pool(dict), encoded_.value());
+  key_.emplace(key_of(checked_pool(dict), encoded_.value()));
 }
 
 PyObject* set_key_error(PyObject* key) noexcept {

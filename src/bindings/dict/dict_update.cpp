@@ -99,7 +99,10 @@ void dict_merge(Proxy* self, PyObject* entries) {
   const std::vector<object::Value>& items = encoded.items();
   std::vector<object::Key> keys;
   keys.reserve(items.size() / 2);
-  for (size_t i = 0; i < items.size(); i += 2) keys.emplace_back(*self->pool->pool, items[i]);
+  heap::Pool& pool = checked_pool(self);
+  heap::read(pool, [&] {
+    for (size_t i = 0; i < items.size(); i += 2) keys.emplace_back(pool, items[i]);
+  });
   changing(self, [&](Operation& op, Offset offset) {
     encoded.begin();
     for (size_t i = 0; i < keys.size(); ++i) dict::set(op, offset, keys[i], items[2 * i + 1]);

@@ -162,7 +162,8 @@ Ref content_of(PyObject* arguments, PyObject* keywords) {
 PyObject* make(PyTypeObject*, PyObject*, PyObject*) {
   return guarded([&] {
     const Ref nothing = checked(PyList_New(0));
-    return new_container(pool_for_call("PersistentList"), nothing.get()).release();
+    return new_container(pool_for_call("PersistentList"), nothing.get(), heap::Type::list)
+        .release();
   });
 }
 
@@ -353,7 +354,7 @@ PyType_Spec spec = {"nvm.pmemobj.PersistentList", sizeof(Proxy), 0, kContainerFl
 
 Ref new_list(PoolObject* pool, PyObject* arguments, PyObject* keywords) {
   const Ref content = content_of(arguments, keywords);
-  return new_container(pool, content.get());
+  return new_container(pool, content.get(), heap::Type::list);
 }
 
 void register_list(PyObject* module) {

@@ -46,7 +46,7 @@ class Sought {
   }
 
  private:
-  // No built-in container equals a value that is none.
+  // No built-in container equals a value that is none, but for a bytearray.
   static Answer compare_object(const heap::Pool& pool, Cell cell) {
     switch (static_cast<heap::Type>(pool.type_number(cell.offset()))) {
       case heap::Type::list:
@@ -54,6 +54,8 @@ class Sought {
       case heap::Type::set:
       case heap::Type::tuple:
       case heap::Type::frozenset:
+      case heap::Type::persistent_tuple:
+      case heap::Type::persistent_frozenset:
         return Answer::no;
       default:
         return Answer::ask;
@@ -117,10 +119,7 @@ Found find(Proxy* self, const Sought& sought, uint64_t index, uint64_t end) {
 
 // A bound given to index(): from the end if it is negative.
 uint64_t bound_of(PyObject* argument, Proxy* self) {
-  if (!PyIndex_Check(argument))
-    raise(PyExc_TypeError, "slice indices must be integers or have an __index__ method");
-  const Py_ssize_t bound = PyNumber_AsSsize_t(argument, nullptr);
-  if (bound == -1 && PyErr_Occurred()) throw PythonError{};
+  const Py_ssize_t bound = bound_argument(argument);
   if (bound >= 0) return static_cast<uint64_t>(bound);
   const auto size = static_cast<int64_t>(list_size(self));
   return static_cast<uint64_t>(std::max<int64_t>(bound + size, 0));
@@ -147,37 +146,6 @@ Ref item_of(PyObject* sequence, uint64_t index) {
 uint64_t size_of(PyObject* sequence) {
   if (is_list(sequence)) return list_size(as_proxy(sequence));
   return static_cast<uint64_t>(PyList_GET_SIZE(sequence));
-}
-
-// PyPy has no Py_RETURN_RICHCOMPARE.
-PyObject* compare_sizes(uint64_t left, uint64_t right, int op) {
-  switch (op) {
-    case Py_EQ:
-      return boolean(left == right);
-    case Py_NE:
-      return boolean(left != right);
-    case Py_LT:
-      return boolean(left < right);
-    case Py_LE:
-      return boolean(left <= right);
-    case Py_GT:
-      return boolean(left > right);
-    default:
-      return boolean(left >= right);
-  }
-}
-
-PyObject* compare_lists(PyObject* left, PyObject* right, int op) {
-  if ((op == Py_EQ || op == Py_NE) && size_of(left) != size_of(right)) return boolean(op == Py_NE);
-  for (uint64_t i = 0;; ++i) {
-    const Ref item = item_of(left, i);
-    const Ref other = item_of(right, i);
-    if (!item || !other) break;
-    if (same_item(item.get(), other.get())) continue;
-    if (op == Py_EQ || op == Py_NE) return boolean(op == Py_NE);
-    return PyObject_RichCompare(item.get(), other.get(), op);
-  }
-  return compare_sizes(size_of(left), size_of(right), op);
 }
 
 }  // namespace
@@ -225,7 +193,7 @@ PyObject* list_remove(PyObject* self, PyObject* value) {
 
 PyObject* list_compare(PyObject* self, PyObject* other, int op) {
   if (!PyList_Check(other) && !is_list(other)) Py_RETURN_NOTIMPLEMENTED;
-  return guarded([&] { return compare_lists(self, other, op); });
+  return guarded([&] { return compare_sequences(self, other, op, size_of, item_of); });
 }
 
 }  // namespace nvm::bindings

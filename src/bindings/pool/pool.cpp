@@ -224,11 +224,14 @@ PyObject* make_new(PoolObject* pool, PyObject* type, PyObject* args, PyObject* k
     if (wanted == types.list) return new_list(pool, args, kw).release();
     if (wanted == types.dict) return new_dict(pool, args, kw).release();
     if (wanted == types.set) return new_set(pool, args, kw).release();
+    if (wanted == types.bytearray) return new_bytearray(pool, args, kw).release();
+    if (wanted == types.tuple) return new_tuple(pool, args, kw).release();
+    if (wanted == types.frozenset) return new_frozenset(pool, args, kw).release();
     if (PyType_IsSubtype(wanted, types.object)) return new_object(pool, wanted, args, kw).release();
   }
   raise(PyExc_TypeError,
-        "new() makes PersistentList, PersistentDict, PersistentSet and subclasses of "
-        "PersistentObject, not %R",
+        "new() makes PersistentList, PersistentDict, PersistentSet, PersistentByteArray, "
+        "PersistentTuple, PersistentFrozenSet and subclasses of PersistentObject, not %R",
         type);
 }
 
@@ -266,7 +269,9 @@ PyObject* pool_reading(PyObject* self, PyObject* args, PyObject* kw) {
 PyObject* pool_sync(PyObject* self, PyObject*) {
   return guarded([&] {
     heap::Pool& pool = usable(as_pool(self));
-    // Every operation is durable when it returns; what proxies let go is freed here.
+    // Every operation is durable when it returns; what was stored through buffers is not yet, and
+    // what proxies let go is freed here.
+    pool.exports().flush();
     if (pool.writable() && !pool.in_transaction()) const heap::Mutating frees(pool);
     return none();
   });
@@ -291,7 +296,7 @@ PyObject* pool_reduce(PyObject* self, PyObject*) {
 const std::vector<PyMethodDef> kOwnMethods = {
     {"new", as_method(pool_new_object), METH_VARARGS | METH_KEYWORDS,
      "new($self, type, /, *args, **kwargs)\n--\n\n"
-     "Make a persistent object: of PersistentList, PersistentDict or a subclass of\n"
+     "Make a persistent object: of one of the persistent types of nvm.pmemobj or a subclass of\n"
      "PersistentObject, with the arguments its constructor takes.\n\n"
      "It is freed again when the last reference to it is gone, unless something in the pool\n"
      "refers to it by then."},

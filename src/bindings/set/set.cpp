@@ -12,43 +12,10 @@ using Purpose = Encoded::Purpose;
 
 bool is_set(PyObject* object) noexcept { return Py_TYPE(object) == types.set; }
 
-uint64_t set_size(Proxy* self) {
-  return reading(self, [](heap::Pool& pool, Offset offset) { return set::size(pool, offset); });
-}
-
-bool set_holds(Proxy* self, const DictKey& element) {
-  return reading(self, [&](heap::Pool& pool, Offset offset) {
-    return element.comparable() && set::contains(pool, offset, *element);
-  });
-}
-
-Ref set_elements(Proxy* self) {
-  std::vector<Decoded> elements;
-  reading(self, [&](heap::Pool& pool, Offset offset) {
-    elements.reserve(set::size(pool, offset));
-    uint64_t position = 0;
-    object::StoredKey element;
-    while (set::next(pool, offset, position, element)) elements.push_back(fetch_key(pool, element));
-  });
-  return build_list(self->pool, elements);
-}
-
-Ref set_snapshot(Proxy* self) { return checked(PySet_New(set_elements(self).get())); }
-
 namespace {
 
-// As the built-in: a set that is looked for is looked for as a frozenset. (One that is hashable is
-// an element like any other.)
-Ref sought(PyObject* element) {
-  if (!PySet_Check(element) && !is_set(element)) return Ref::borrow(element);
-  if (PyObject_Hash(element) != -1) return Ref::borrow(element);
-  if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw PythonError{};
-  PyErr_Clear();
-  return checked(PyFrozenSet_New(element));
-}
-
 bool discard_element(Proxy* self, PyObject* given) {
-  const Ref element = sought(given);
+  const Ref element = element_sought(given);
   const DictKey key(self, element.get(), Purpose::look_up);
   return changing(self, [&](Operation& op, Offset offset) {
     return key.comparable() && set::discard(op, offset, *key);
@@ -57,35 +24,8 @@ bool discard_element(Proxy* self, PyObject* given) {
 
 // ---- Slots
 
-Py_ssize_t length(PyObject* self) {
-  return guarded([&] { return static_cast<Py_ssize_t>(set_size(as_proxy(self))); }, -1);
-}
-
-int contains(PyObject* self, PyObject* given) {
-  return guarded_int([&] {
-    const Ref element = sought(given);
-    const DictKey key(as_proxy(self), element.get(), Purpose::look_up);
-    return set_holds(as_proxy(self), key) ? 1 : 0;
-  });
-}
-
 PyObject* iter(PyObject* self) {
   return guarded([&] { return set_iterator(self).release(); });
-}
-
-PyObject* repr(PyObject* self) {
-  const int entered = Py_ReprEnter(self);
-  if (entered != 0) return entered < 0 ? nullptr : PyUnicode_FromString("PersistentSet(...)");
-  PyObject* text = guarded([&] {
-    const Ref elements = set_elements(as_proxy(self));
-    if (PyList_GET_SIZE(elements.get()) == 0) return PyUnicode_FromString("PersistentSet()");
-    const Ref brackets = checked(PyObject_Repr(elements.get()));
-    const Ref inner =
-        checked(PyUnicode_Substring(brackets.get(), 1, PyUnicode_GET_LENGTH(brackets.get()) - 1));
-    return PyUnicode_FromFormat("PersistentSet({%U})", inner.get());
-  });
-  Py_ReprLeave(self);
-  return text;
 }
 
 // What set() is given, in an ordinary set.
@@ -97,7 +37,7 @@ Ref content_of(PyObject* arguments, PyObject* keywords) {
 PyObject* make(PyTypeObject*, PyObject*, PyObject*) {
   return guarded([&] {
     const Ref nothing = checked(PySet_New(nullptr));
-    return new_container(pool_for_call("PersistentSet"), nothing.get()).release();
+    return new_container(pool_for_call("PersistentSet"), nothing.get(), heap::Type::set).release();
   });
 }
 
@@ -155,22 +95,6 @@ PyObject* clear(PyObject* self, PyObject*) {
   });
 }
 
-PyObject* copy(PyObject* self, PyObject*) {
-  return guarded([&] { return set_snapshot(as_proxy(self)).release(); });
-}
-
-PyObject* deep(PyObject* self, PyObject*) {
-  return guarded([&] { return to_python(self).release(); });
-}
-
-// For copy and pickle: an ordinary set with the same elements.
-PyObject* reduce(PyObject* self, PyObject*) {
-  return guarded([&] {
-    const Ref elements = set_elements(as_proxy(self));
-    return Py_BuildValue("O(O)", &PySet_Type, elements.get());
-  });
-}
-
 PyMethodDef methods[] = {
     {"add", add, METH_O,
      PyDoc_STR("add($self, object, /)\n--\n\n"
@@ -217,15 +141,15 @@ PyMethodDef methods[] = {
     {"issuperset", set_issuperset, METH_O,
      PyDoc_STR("issuperset($self, other, /)\n--\n\n"
                "Return True if all elements of the other are in this.")},
-    {"copy", copy, METH_NOARGS,
+    {"copy", set_copy, METH_NOARGS,
      PyDoc_STR("copy($self, /)\n--\n\nReturn the elements in an ordinary set.")},
-    {"to_python", deep, METH_NOARGS,
+    {"to_python", set_to_python, METH_NOARGS,
      PyDoc_STR("to_python($self, /)\n--\n\n"
                "Return an ordinary set of the elements.\n\n"
                "Instances of PersistentObject are not copied.")},
-    {"__copy__", copy, METH_NOARGS, nullptr},
-    {"__reduce__", reduce, METH_NOARGS, nullptr},
-    {"__reduce_ex__", reduce, METH_O, nullptr},
+    {"__copy__", set_copy, METH_NOARGS, nullptr},
+    {"__reduce__", set_reduce, METH_NOARGS, nullptr},
+    {"__reduce_ex__", set_reduce, METH_O, nullptr},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, PyDoc_STR("See PEP 585")},
     {nullptr, nullptr, 0, nullptr}};
 
@@ -252,7 +176,7 @@ PyType_Slot slots[] = {
     {Py_tp_dealloc, as_slot(proxy_dealloc)},
     {Py_tp_traverse, as_slot(proxy_traverse)},
     {Py_tp_hash, as_slot(PyObject_HashNotImplemented)},
-    {Py_tp_repr, as_slot(repr)},
+    {Py_tp_repr, as_slot(set_repr)},
     {Py_tp_richcompare, as_slot(set_compare)},
     {Py_tp_iter, as_slot(iter)},
     {Py_tp_methods, methods},
@@ -266,8 +190,8 @@ PyType_Slot slots[] = {
     {Py_nb_inplace_and, as_slot(set_inplace_and)},
     {Py_nb_inplace_subtract, as_slot(set_inplace_subtract)},
     {Py_nb_inplace_xor, as_slot(set_inplace_xor)},
-    {Py_sq_length, as_slot(length)},
-    {Py_sq_contains, as_slot(contains)},
+    {Py_sq_length, as_slot(set_length)},
+    {Py_sq_contains, as_slot(set_contains)},
     {0, nullptr}};
 
 PyType_Spec spec = {"nvm.pmemobj.PersistentSet", sizeof(Proxy), 0, kContainerFlags, slots};
@@ -276,12 +200,13 @@ PyType_Spec spec = {"nvm.pmemobj.PersistentSet", sizeof(Proxy), 0, kContainerFla
 
 Ref new_set(PoolObject* pool, PyObject* arguments, PyObject* keywords) {
   const Ref content = content_of(arguments, keywords);
-  return new_container(pool, content.get());
+  return new_container(pool, content.get(), heap::Type::set);
 }
 
 void register_set(PyObject* module) {
   types.set = add_type(module, spec);
   register_abc("MutableSet", types.set);
+  register_frozenset(module);
 }
 
 }  // namespace nvm::bindings

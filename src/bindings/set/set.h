@@ -1,5 +1,5 @@
-// PersistentSet: what set.cpp, set_update.cpp and set_operators.cpp share. Each holds the slots and
-// methods its name says; set.cpp puts them into the type.
+// PersistentSet and PersistentFrozenSet: what the files of this folder share. Each holds the slots
+// and methods its name says; set.cpp and frozenset.cpp put them into the types.
 #pragma once
 
 #include <Python.h>
@@ -10,18 +10,30 @@
 
 namespace nvm::bindings {
 
-bool is_set(PyObject* object) noexcept;
+bool is_set(PyObject* object) noexcept;        // a PersistentSet
+bool is_frozenset(PyObject* object) noexcept;  // a PersistentFrozenSet
+// What operators take: sets of any kind and set-like views of dicts.
+bool is_set_operand(PyObject* object) noexcept;
 
+// set_elements.cpp: of both kinds
 uint64_t set_size(Proxy* self);
 bool set_holds(Proxy* self, const DictKey& element);
-// All elements, read at one instant and in order of insertion, in an ordinary list.
+// All elements, read at one instant, in an ordinary list (a set's in order of insertion).
 Ref set_elements(Proxy* self);
-// The same in an ordinary set.
+// The same in an ordinary set or frozenset.
 Ref set_snapshot(Proxy* self);
-// The set gets these elements (an ordinary set) for those it has.
-void set_assign(Proxy* self, PyObject* elements);
+// What to look for instead of this object: of a set, which is unhashable, a frozenset.
+Ref element_sought(PyObject* element);
+Py_ssize_t set_length(PyObject* self);
+int set_contains(PyObject* self, PyObject* element);
+PyObject* set_copy(PyObject* self, PyObject*);
+PyObject* set_to_python(PyObject* self, PyObject*);
+PyObject* set_reduce(PyObject* self, PyObject*);
+// "PersistentSet({1, 2})".
+PyObject* set_repr(PyObject* self);
 
-// set_update.cpp
+// set_update.cpp: of a PersistentSet
+void set_assign(Proxy* self, PyObject* elements);  // an ordinary set's, for those it has
 PyObject* set_update(PyObject* self, PyObject* others);
 PyObject* set_intersection_update(PyObject* self, PyObject* others);
 PyObject* set_difference_update(PyObject* self, PyObject* others);
@@ -31,7 +43,7 @@ PyObject* set_inplace_and(PyObject* self, PyObject* other);
 PyObject* set_inplace_subtract(PyObject* self, PyObject* other);
 PyObject* set_inplace_xor(PyObject* self, PyObject* other);
 
-// set_operators.cpp
+// set_operators.cpp: of both kinds
 PyObject* set_union(PyObject* self, PyObject* others);
 PyObject* set_intersection(PyObject* self, PyObject* others);
 PyObject* set_difference(PyObject* self, PyObject* others);
@@ -44,7 +56,8 @@ PyObject* set_and(PyObject* left, PyObject* right);
 PyObject* set_subtract(PyObject* left, PyObject* right);
 PyObject* set_xor(PyObject* left, PyObject* right);
 PyObject* set_compare(PyObject* self, PyObject* other, int op);
-// What operators take: sets of any kind and set-like views of dicts.
-bool is_set_operand(PyObject* object) noexcept;
+
+// frozenset.cpp
+void register_frozenset(PyObject* module);
 
 }  // namespace nvm::bindings

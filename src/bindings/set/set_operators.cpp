@@ -1,4 +1,5 @@
-// PersistentSet: operators and methods that make ordinary sets, and comparisons.
+// PersistentSet and PersistentFrozenSet: operators and methods that make ordinary sets, and
+// comparisons.
 //
 // New sets are made by the built-in, from a copy of the elements. Comparisons count which elements
 // of the other set are in this one: those are looked up in the core, without making objects of what
@@ -13,7 +14,7 @@ namespace {
 
 // An operand that the built-in set takes.
 Ref plain_operand(PyObject* operand) {
-  if (is_set(operand)) return set_snapshot(as_proxy(operand));
+  if (is_set(operand) || is_frozenset(operand)) return set_snapshot(as_proxy(operand));
   return Ref::borrow(operand);
 }
 
@@ -26,13 +27,13 @@ PyObject* combine(PyObject* left, PyObject* right, binaryfunc operation) {
   });
 }
 
-// A copy of the elements, changed by a method of set.
+// A copy of the elements, changed by a method of set; frozen as the original is.
 PyObject* changed_copy(PyObject* self, const char* method, PyObject* arguments) {
   return guarded([&] {
-    Ref copy = set_snapshot(as_proxy(self));
+    Ref copy = checked(PySet_New(set_elements(as_proxy(self)).get()));
     const Ref change = checked(PyObject_GetAttrString(copy.get(), method));
     checked(PyObject_Call(change.get(), arguments, nullptr));
-    return copy.release();
+    return is_frozenset(self) ? PyFrozenSet_New(copy.get()) : copy.release();
   });
 }
 
@@ -46,7 +47,7 @@ class Lookup {
     if (key.comparable()) return set_holds(set_, key);
     // Its class may have an equality of its own, which has to be asked.
     if (!plain_) plain_ = set_snapshot(set_);
-    const int found = PySet_Contains(plain_.get(), element);
+    const int found = PySequence_Contains(plain_.get(), element);
     check(found);
     return found != 0;
   }
@@ -117,7 +118,8 @@ bool compare_sets(Proxy* self, PyObject* other, int op) {
 }  // namespace
 
 bool is_set_operand(PyObject* object) noexcept {
-  return PyAnySet_Check(object) || is_set(object) || is_dict_set_view(object);
+  return PyAnySet_Check(object) || is_set(object) || is_frozenset(object) ||
+         is_dict_set_view(object);
 }
 
 PyObject* set_or(PyObject* left, PyObject* right) { return combine(left, right, PyNumber_Or); }

@@ -13,9 +13,11 @@ namespace {
 class Added {
  public:
   Added(Proxy* self, PyObject* elements) : encoded_(self->pool, elements) {
-    const heap::Pool& pool = checked_pool(self);
+    heap::Pool& pool = checked_pool(self);
     keys_.reserve(encoded_.items().size());
-    for (const object::Value& item : encoded_.items()) keys_.emplace_back(pool, item);
+    heap::read(pool, [&] {  // what is hashed may lie there
+      for (const object::Value& item : encoded_.items()) keys_.emplace_back(pool, item);
+    });
   }
   set::Keys begin() {
     encoded_.begin();

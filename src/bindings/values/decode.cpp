@@ -169,9 +169,21 @@ bool is_tree(Type type) {
 
 Type type_of(const Pool& pool, Offset offset) {
   const auto type = static_cast<Type>(pool.type_number(offset));
-  if (type == Type::list || type == Type::dict || type == Type::set || type == Type::record ||
-      is_tree(type))
-    return type;
+  switch (type) {
+    case Type::list:
+    case Type::dict:
+    case Type::set:
+    case Type::bytearray:
+    case Type::record:
+    case Type::tuple:
+    case Type::frozenset:
+    case Type::boxed:
+    case Type::persistent_tuple:
+    case Type::persistent_frozenset:
+      return type;
+    default:
+      break;
+  }
   throw Error(ErrorKind::corrupt,
               "damaged or of a later version: the object at offset " + std::to_string(offset) +
                   " is of type " + std::to_string(static_cast<uint64_t>(type)),

@@ -106,7 +106,7 @@ PyTypeObject* base_for(PyTypeObject* type, Purpose purpose) {
 
 bool is_container(const PyTypeObject* type) {
   return type == &PyList_Type || type == &PyDict_Type || type == &PyTuple_Type ||
-         type == &PySet_Type || type == &PyFrozenSet_Type;
+         type == &PyByteArray_Type || type == &PySet_Type || type == &PyFrozenSet_Type;
 }
 
 // To look a value up, its key is all that counts. Throws NotComparable if it has none.
@@ -173,6 +173,7 @@ heap::Type node_type(PyObject* container) {
   if (PyDict_Check(container)) return heap::Type::dict;
   if (PyTuple_Check(container)) return heap::Type::tuple;
   if (PySet_Check(container)) return heap::Type::set;
+  if (PyByteArray_Check(container)) return heap::Type::bytearray;
   return heap::Type::frozenset;
 }
 
@@ -311,6 +312,9 @@ class Encoder {
       case heap::Type::dict:
         add_entries(number, container);
         break;
+      case heap::Type::bytearray:
+        add_bytes(number, container);
+        break;
       case heap::Type::set:
         add_elements(number, container, true);
         break;
@@ -347,6 +351,13 @@ class Encoder {
       add_part(number, std::move(element), Place::Kind::element, 0, nullptr);
     }
     if (PyErr_Occurred()) throw PythonError{};
+  }
+
+  // A copy: it may change before it is stored.
+  void add_bytes(size_t number, PyObject* bytearray) {
+    PyObject* bytes = keep(checked(PyBytes_FromStringAndSize(PyByteArray_AS_STRING(bytearray),
+                                                             PyByteArray_GET_SIZE(bytearray))));
+    parts_.graph.nodes[number].items.push_back(encode_bytes(bytes));
   }
 
   PoolObject* pool_;
@@ -391,6 +402,8 @@ void Encoded::begin() {
   for (PyObject* object : parts_->keep)
     if (is_proxy(object)) offset_of(as_proxy(object));
 }
+
+void Encoded::set_type(heap::Type type) { root_.node->type = type; }
 
 const std::vector<Value>& Encoded::items() const { return root_.node->items; }
 

@@ -69,9 +69,10 @@ const char* storable_base(PyTypeObject* type) {
   };
   for (const Base& base :
        {Base{&PyUnicode_Type, "str"}, Base{&PyLong_Type, "int"}, Base{&PyFloat_Type, "float"},
-        Base{&PyBytes_Type, "bytes"}, Base{&PyList_Type, "list"}, Base{&PyDict_Type, "dict"},
-        Base{&PyTuple_Type, "tuple"}, Base{&PySet_Type, "set"},
-        Base{&PyFrozenSet_Type, "frozenset"}, Base{&PyComplex_Type, "complex"}}) {
+        Base{&PyBytes_Type, "bytes"}, Base{&PyByteArray_Type, "bytearray"},
+        Base{&PyList_Type, "list"}, Base{&PyDict_Type, "dict"}, Base{&PyTuple_Type, "tuple"},
+        Base{&PySet_Type, "set"}, Base{&PyFrozenSet_Type, "frozenset"},
+        Base{&PyComplex_Type, "complex"}}) {
     if (PyType_IsSubtype(type, base.type) != 0) return base.name;
   }
   return nullptr;

@@ -18,6 +18,9 @@ bool is_counted(uint64_t type) noexcept {
     case heap::Type::tuple:
     case heap::Type::frozenset:
     case heap::Type::boxed:
+    case heap::Type::bytearray:
+    case heap::Type::persistent_tuple:
+    case heap::Type::persistent_frozenset:
       return true;
     default:
       return false;
@@ -48,6 +51,12 @@ const char* name_of(heap::Type type) noexcept {
       return "frozenset";
     case heap::Type::boxed:
       return "boxed";
+    case heap::Type::bytearray:
+      return "bytearray";
+    case heap::Type::persistent_tuple:
+      return "persistent tuple";
+    case heap::Type::persistent_frozenset:
+      return "persistent frozenset";
     default:
       return "unknown";
   }

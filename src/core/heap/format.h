@@ -27,7 +27,9 @@ enum class Type : uint64_t {
   tuple = 5,
   frozenset = 6,
   set = 7,
-  // reserved for what follows: bytearray 8, persistent tuple 9, persistent frozenset 10
+  bytearray = 8,
+  persistent_tuple = 9,
+  persistent_frozenset = 10,
   boxed = 11,
   blob = 64,  // a large owned block that came from libpmemobj's default classes
 };

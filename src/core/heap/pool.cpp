@@ -57,7 +57,8 @@ Pool::Pool(std::unique_ptr<PoolFile> file, Destroyer destroy)
       ownership_(path_),
       handles_(*this),
       log_(*this),
-      limbo_(*this) {
+      limbo_(*this),
+      exports_(*this) {
   writable_ = file_->access() == Access::write;
   flushes_ = file_->backend().kind() != backend::Kind::memory;
   refresh_mapping();
@@ -325,6 +326,7 @@ void Pool::close() {
     throw;
   }
   if (!closed()) {
+    exports_.detach_all();
     if (writable_ && state_.load() == State::open) {
       closing_ = true;
       garbage_ = limbo_.objects();
@@ -344,6 +346,7 @@ void Pool::forked() noexcept {
     state_.store(State::closed);
     return;
   }
+  exports_.forked();
   ownership_.reset_after_fork();
   file_->abandon_in_child();
 }

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "heap/exports.h"
 #include "heap/file/pool_file.h"
 #include "heap/format.h"
 #include "heap/handles.h"
@@ -87,6 +88,7 @@ class Pool {
   Handles& handles() noexcept { return handles_; }
   UndoLog& log() noexcept { return log_; }
   Limbo& limbo() noexcept { return limbo_; }
+  Exports& exports() noexcept { return exports_; }
   PoolFile& mutable_file() noexcept { return *file_; }
 
   // Throws Error(closed / forked / stale) unless the pool can be used by this process.
@@ -193,6 +195,7 @@ class Pool {
   Handles handles_;
   UndoLog log_;
   Limbo limbo_;
+  Exports exports_;
 
   // the open transaction (guarded by ownership)
   uint64_t depth_ = 0;

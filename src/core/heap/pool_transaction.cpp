@@ -91,6 +91,7 @@ void Pool::undo_transaction() {
   } catch (const Error&) {
     break_off();
   }
+  exports_.detach_freed();
   for (const Offset object : std::exchange(born_, {})) handles_.make_stale(object);
   undo_epoch_.store(next_undo_epoch(), std::memory_order_release);
   if (state_.load() == State::broken) return;

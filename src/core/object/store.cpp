@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "object/bytearray/bytearray.h"
 #include "object/dict/dict.h"
 #include "object/key/hash.h"
 #include "object/key/key.h"
@@ -45,7 +46,7 @@ class GraphStore {
 
  private:
   static bool is_immutable(const Node& node) {
-    return node.type == Type::tuple || node.type == Type::frozenset || node.type == Type::boxed;
+    return tuple::is_tuple(node.type) || tuple::is_frozenset(node.type) || node.type == Type::boxed;
   }
 
   void discover(Node& node) {
@@ -66,10 +67,14 @@ class GraphStore {
         return dict::create(op_, node.items.size() / 2);
       case Type::set:
         return set::create(op_, node.items.size());
+      case Type::bytearray:
+        return create_bytes(node);
       case Type::frozenset:
+      case Type::persistent_frozenset:
         hash_of(op_.pool(), Term::of(op_.pool(), Value::of(&node)));  // orders its items
         return tuple::create(op_, node.type, node.items.size());
       case Type::tuple:
+      case Type::persistent_tuple:
       case Type::boxed:
         return tuple::create(op_, node.type, node.items.size(), class_id_of(node), node.flags);
       default:
@@ -85,6 +90,13 @@ class GraphStore {
       class_name_ = node.class_name;
     }
     return class_id_;
+  }
+
+  // Its one item is a bytes.
+  Offset create_bytes(const Node& node) {
+    const Term content = Term::of(op_.pool(), node.items.front());
+    const Text text = content.text();
+    return bytearray::create(op_, {static_cast<const uint8_t*>(text.data), text.length});
   }
 
   std::span<const uint64_t> cells_of(const Node& node) {
@@ -168,9 +180,13 @@ bool destroy(Operation& op, Offset object) {
       return dict::destroy_step(op, object);
     case Type::record:
       return record::destroy_step(op, object);
+    case Type::bytearray:
+      return bytearray::destroy_step(op, object);
     case Type::tuple:
     case Type::frozenset:
     case Type::boxed:
+    case Type::persistent_tuple:
+    case Type::persistent_frozenset:
       return tuple::destroy_step(op, object);
     default:
       throw_corrupt("an object of an unknown type at offset " + std::to_string(object));

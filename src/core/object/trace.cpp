@@ -3,6 +3,7 @@
 #include <span>
 
 #include "object/boxed/boxed.h"
+#include "object/bytearray/bytearray.h"
 #include "object/dict/dict.h"
 #include "object/list/list_body.h"
 #include "object/record/class_table.h"
@@ -48,9 +49,13 @@ void trace(Pool& pool, Offset object, Tracer& tracer) {
     case Type::dict:
     case Type::set:
       return dict::trace(pool, object, tracer);
+    case Type::bytearray:
+      return bytearray::trace(pool, object, tracer);
     case Type::tuple:
+    case Type::persistent_tuple:
       return trace_tuple(pool, object, Slot::Kind::item, tracer);
     case Type::frozenset:
+    case Type::persistent_frozenset:
       return trace_tuple(pool, object, Slot::Kind::element, tracer);
     case Type::boxed:
       return trace_boxed(pool, object, tracer);

@@ -26,6 +26,7 @@ enum class ErrorKind {
   type,         // a value of a type that cannot be stored
   key,          // a key that is absent
   index,        // an index out of range
+  buffer,       // bytes that cannot be exported, or cannot be moved because they are
   interrupted,  // a wait was interrupted (the bindings have an exception pending)
   timeout,      // a wait took longer than allowed
   internal,     // a broken invariant of ours: always a bug

@@ -400,10 +400,22 @@ def _front_of(base: type, slot: str, further: dict[str, Any]) -> Any:
 PersistentList = _front_of(_List, "_p_handle", _CLOSED)
 PersistentDict = _front_of(_Dict, "_p_handle", _CLOSED)
 PersistentSet = _front_of(_core.PersistentSet, "_p_handle", _CLOSED)
+PersistentFrozenSet = _front_of(_core.PersistentFrozenSet, "_p_handle", _CLOSED)
+PersistentTuple = _front_of(_core.PersistentTuple, "_p_handle", _CLOSED)
+PersistentByteArray = _front_of(_core.PersistentByteArray, "_p_handle", _CLOSED)
 PersistentObject = _front_of(_core.PersistentObject, "_p_handle", {})
 PersistentAttribute = _front_of(_Attribute, "_place", {})
 
-for _cls in (PersistentList, PersistentDict, PersistentSet, PersistentObject, PersistentAttribute):
+for _cls in (
+    PersistentList,
+    PersistentDict,
+    PersistentSet,
+    PersistentFrozenSet,
+    PersistentTuple,
+    PersistentByteArray,
+    PersistentObject,
+    PersistentAttribute,
+):
     _core.front_use(_cls)
 
 _set_place = PersistentAttribute.__dict__["_place"].__set__

@@ -1,6 +1,7 @@
 // What is done with an open pool; how one is opened is in pool_open.cpp.
 #include "heap/file/pool_file.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -147,6 +148,14 @@ void PoolFile::start_again() {
     }
     std::this_thread::sleep_for(kReopenPause);
   }
+}
+
+// ---- Buffers
+
+SharedMapping PoolFile::share(Offset begin, uint64_t size) const {
+  require_writable();
+  Fd file(::open(lock_fd_.path().c_str(), O_RDWR | O_CLOEXEC));
+  return {std::move(file), begin, size, backend_->kind() == backend::Kind::dax, path_};
 }
 
 // ---- Fork

@@ -31,6 +31,7 @@
 #include "heap/file/new_file.h"
 #include "heap/file/posix_file.h"
 #include "heap/file/private_mapping.h"
+#include "heap/file/shared_mapping.h"
 #include "heap/format.h"
 #include "heap/layout/pmdk_layout.h"
 
@@ -126,6 +127,9 @@ class PoolFile {
   // REQUIRES: no reservation is pending, no other thread is inside. Throws Error(os) if the file
   // system has no room; the pool is open again as it was.
   void grow();
+
+  // A mapping of its own of some of the pool's bytes. Throws Error(buffer). REQUIRES: writable.
+  SharedMapping share(Offset begin, uint64_t size) const;
 
   // Called once in a forked child: private copy-on-write pages are laid over the mapping, so that
   // the child neither writes to the file nor keeps its lock.

@@ -101,10 +101,12 @@ Term of_object(const Pool& pool, Offset offset) {
   term.offset = offset;
   switch (static_cast<Type>(pool.type_number(offset))) {
     case Type::tuple:
+    case Type::persistent_tuple:
       term.kind = Term::Kind::tuple;
       term.length = tuple::cells(pool, offset).size();
       return term;
     case Type::frozenset:
+    case Type::persistent_frozenset:
       term.kind = Term::Kind::frozenset;
       term.length = tuple::cells(pool, offset).size();
       return term;
@@ -116,6 +118,7 @@ Term of_object(const Pool& pool, Offset offset) {
     case Type::list:
     case Type::dict:
     case Type::set:
+    case Type::bytearray:
       term.kind = Term::Kind::unhashable;
       term.type = static_cast<Type>(pool.type_number(offset));
       return term;
@@ -129,9 +132,11 @@ Term of_node(const Pool& pool, Node* node) {
   term.node = node;
   switch (node->type) {
     case Type::tuple:
+    case Type::persistent_tuple:
       term.kind = Term::Kind::tuple;
       break;
     case Type::frozenset:
+    case Type::persistent_frozenset:
       term.kind = Term::Kind::frozenset;
       break;
     case Type::boxed:
@@ -212,11 +217,13 @@ std::string Term::why_unhashable() const {
       return unhashable(node != nullptr ? "list" : "PersistentList");
     case Type::dict:
       return unhashable(node != nullptr ? "dict" : "PersistentDict");
+    case Type::set:
+      return unhashable(node != nullptr ? "set" : "PersistentSet");
     case Type::boxed:
       return "a '" + std::string(node != nullptr ? node->class_name : "value") +
              "' like this cannot be a key of a dict or an element of a set (see docs/types.md)";
     default:
-      return unhashable(node != nullptr ? "set" : "PersistentSet");
+      return unhashable(node != nullptr ? "bytearray" : "PersistentByteArray");
   }
 }
 

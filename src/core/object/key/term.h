@@ -29,7 +29,7 @@ struct Term {
     tuple,
     frozenset,
     identity,    // a record: equal only to itself
-    unhashable,  // a list, dict, set or boxed value without a key: likewise
+    unhashable,  // a list, dict, set, bytearray or boxed value without a key
     scoped,      // a boxed value that is equal to its like only: a container of its key
   };
   Kind kind = Kind::constant;

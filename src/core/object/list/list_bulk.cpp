@@ -7,6 +7,7 @@
 #include "object/list/list.h"
 #include "object/list/list_body.h"
 #include "object/store.h"
+#include "object/stride.h"
 
 namespace nvm::object::list {
 
@@ -16,27 +17,11 @@ constexpr uint64_t kFewWords = 4;  // as many cells are set one by one
 constexpr uint64_t kChunk = 8192;  // cells that are copied at once
 constexpr uint64_t kFewOwned = 8;  // as many blobs and references are released at once
 
-// Elements begin, begin + step, ... of a list, in ascending order.
-struct Stride {
-  uint64_t first = 0;
-  uint64_t step = 1;
-  uint64_t count = 0;
-  bool descending = false;
-
-  uint64_t at(uint64_t k) const { return first + k * step; }
-  uint64_t last() const { return at(count - 1); }
-};
-
 // Throws Error(index) unless all of its places are in a list of this size.
 Stride checked(uint64_t size, uint64_t begin, int64_t step, uint64_t count) {
-  if (count == 0) return {};
-  const bool descending = step < 0;
-  const uint64_t width = descending ? 0 - static_cast<uint64_t>(step) : static_cast<uint64_t>(step);
-  if (begin >= size || (width == 0 && count > 1)) throw_bad_index();
-  const uint64_t room = descending ? begin : size - 1 - begin;
-  if (count > 1 && (count - 1) > room / width) throw_bad_index();
-  const uint64_t first = descending ? begin - (count - 1) * width : begin;
-  return {first, width, count, descending};
+  const std::optional<Stride> stride = Stride::within(size, begin, step, count);
+  if (!stride) throw_bad_index();
+  return *stride;
 }
 
 void set_words(Operation& op, const Contents& list, const Stride& stride,

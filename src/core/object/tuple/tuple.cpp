@@ -1,7 +1,10 @@
 #include "object/tuple/tuple.h"
 
+#include <algorithm>
 #include <string>
 
+#include "object/key/compare.h"
+#include "object/key/hash.h"
 #include "object/store.h"
 
 namespace nvm::object::tuple {
@@ -25,7 +28,7 @@ constexpr uint64_t bytes_for(uint64_t length) { return sizeof(Header) + length *
 
 Header* header_of(const Pool& pool, Offset tuple) {
   const auto type = static_cast<Type>(pool.type_number(tuple));
-  const bool other = type == Type::frozenset || type == Type::boxed;
+  const bool other = is_frozenset(type) || is_tuple(type) || type == Type::boxed;
   Header* header = pool.object<Header>(tuple, other ? type : Type::tuple);
   const uint64_t word = pmem::load(&header->length);
   if (length_of(word) > kMaxLength)
@@ -64,6 +67,19 @@ uint16_t flags(const Pool& pool, Offset tuple) {
 
 uint64_t class_id(const Pool& pool, Offset tuple) {
   return heap::class_of(pmem::load(&header_of(pool, tuple)->counted.word));
+}
+
+bool holds(const Pool& pool, Offset frozenset, const Value& value) {
+  const std::span<const uint64_t> elements = cells(pool, frozenset);
+  const Term wanted = Term::of(pool, value);
+  const uint64_t hash = hash_of(pool, wanted);
+  const auto term_of = [&](uint64_t bits) { return Term::of(pool, Cell(bits)); };
+  auto place = std::partition_point(elements.begin(), elements.end(), [&](uint64_t bits) {
+    return hash_of(pool, term_of(bits)) < hash;
+  });
+  for (; place != elements.end() && hash_of(pool, term_of(*place)) == hash; ++place)
+    if (compare(pool, wanted, term_of(*place)) == 0) return true;
+  return false;
 }
 
 bool destroy_step(Operation& op, Offset tuple) {

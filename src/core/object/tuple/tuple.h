@@ -1,4 +1,6 @@
-// Immutable sequences and sets of cells: what an assigned tuple or frozenset is stored as.
+// Immutable sequences and sets of cells: what an assigned tuple or frozenset is stored as, and what
+// Python sees as PersistentTuple and PersistentFrozenSet. These differ by their types alone: they
+// come back as objects with an identity.
 //
 // On the medium: { Counted; u64 length | flags << 48; Cell cells[length]; }, written once before
 // anyone refers to it. A frozenset's elements lie in an order of their own (by hash, see hash.h),
@@ -15,6 +17,7 @@
 #include "heap/operation.h"
 #include "heap/pool.h"
 #include "object/value/cell.h"
+#include "object/value/value.h"
 
 namespace nvm::object::tuple {
 
@@ -31,11 +34,22 @@ Offset create(heap::Operation& op, heap::Type type, uint64_t length, uint64_t cl
 // The cells, made by make_cell() and as many as create() was told.
 void fill(heap::Operation& op, Offset tuple, std::span<const uint64_t> cells);
 
-// The elements, checked; valid until the latch is let go. For all three types.
+inline bool is_tuple(heap::Type type) {
+  return type == heap::Type::tuple || type == heap::Type::persistent_tuple;
+}
+inline bool is_frozenset(heap::Type type) {
+  return type == heap::Type::frozenset || type == heap::Type::persistent_frozenset;
+}
+
+// The elements, checked; valid until the latch is let go. For all of these types.
 std::span<const uint64_t> cells(const heap::Pool& pool, Offset tuple);
 uint16_t flags(const heap::Pool& pool, Offset tuple);
 // Of the class table; 0: it has no class.
 uint64_t class_id(const heap::Pool& pool, Offset tuple);
+
+// Whether a frozenset has an element equal to this value, which is hashable. Looks at a logarithmic
+// number of them.
+bool holds(const heap::Pool& pool, Offset frozenset, const Value& value);
 
 bool destroy_step(heap::Operation& op, Offset tuple);
 

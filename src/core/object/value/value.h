@@ -75,8 +75,8 @@ struct Value {
 };
 
 struct Node {
-  heap::Type type;           // list, dict, set, tuple, frozenset or boxed
-  std::vector<Value> items;  // dict: key, value, key, value, ...
+  heap::Type type;           // of a container
+  std::vector<Value> items;  // dict: key, value, key, value, ...; bytearray: its bytes, as one
   Offset stored = 0;         // set while it is stored
   // Set by hash_value() (hash.h), which also puts a frozenset's items into their canonical order.
   bool hashed = false;

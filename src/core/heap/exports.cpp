@@ -1,0 +1,77 @@
+#include "heap/exports.h"
+
+#include <algorithm>
+
+#include "heap/layout/heap_walk.h"
+#include "heap/pool.h"
+
+namespace nvm::heap {
+
+namespace {
+
+char nothing = 0;  // what an export of no bytes points to
+
+}  // namespace
+
+Export* Exports::open(Offset block, Offset begin, uint64_t size) {
+  auto exported = std::make_unique<Export>();
+  exported->block_ = block;
+  exported->size_ = size;
+  if (size == 0) {
+    exported->data_ = &nothing;
+  } else if (pool_.writable()) {
+    exported->mapping_ = pool_.file().share(begin, size);
+    exported->data_ = exported->mapping_.data();
+  } else {
+    const char* const bytes = pool_.file().base() + begin;
+    exported->copy_.assign(bytes, bytes + size);
+    exported->data_ = exported->copy_.data();
+  }
+  const std::lock_guard lock(mutex_);
+  return exports_.emplace_back(std::move(exported)).get();
+}
+
+void Exports::close(Export* exported) noexcept {
+  const std::lock_guard lock(mutex_);
+  flush(*exported);
+  std::erase_if(exports_, [=](const auto& known) { return known.get() == exported; });
+}
+
+void Exports::flush(const Export& exported) noexcept {
+  if (!exported.mapping_.attached()) return;
+  pool_.flush(exported.data_, exported.size_);
+  pool_.drain();
+}
+
+void Exports::flush() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const auto& exported : exports_) flush(*exported);
+}
+
+void Exports::detach_freed() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const auto& exported : exports_) {
+    if (!exported->mapping_.attached() ||
+        quick_block_at(pool_.file().base(), pool_.file().size(), exported->block_))
+      continue;
+    // Private pages show what others do to the file until they are stored to.
+    const std::vector<char> content(exported->data_, exported->data_ + exported->size_);
+    exported->mapping_.detach();
+    std::copy(content.begin(), content.end(), exported->data_);
+  }
+}
+
+void Exports::detach_all() noexcept {
+  const std::lock_guard lock(mutex_);
+  for (const auto& exported : exports_) {
+    flush(*exported);
+    exported->mapping_.detach();
+  }
+}
+
+// Another thread, which is not there, may have held the lock.
+void Exports::forked() noexcept {
+  for (const auto& exported : exports_) exported->mapping_.detach();
+}
+
+}  // namespace nvm::heap

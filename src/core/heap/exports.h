@@ -1,0 +1,71 @@
+// Bytes of a pool that code outside stores to whenever it likes: what a writable buffer is made of.
+//
+// An export has memory of its own, apart from the pool's mapping, which moves when the pool grows
+// and goes away when it is closed: a shared mapping of the file's pages. What is stored there is in
+// the pool at once, and durable after flush() and close(). It is in no transaction: an abort does
+// not undo it.
+//
+// Invariants
+//   1. The block of an attached export is allocated. Its owner is pinned, and does not move its
+//   bytes
+//      while they are exported; if an undone transaction frees the block nevertheless, because it
+//      had allocated it, the export is detached before the block can be used again.
+//   2. What is stored to a detached export (then, after the pool was closed, in a forked child)
+//   stays
+//      in memory: the file is somebody else's by then.
+//   3. In a pool that is open for reading an export is a copy.
+//
+// Threads: every method may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "heap/file/shared_mapping.h"
+#include "heap/format.h"
+
+namespace nvm::heap {
+
+class Pool;
+
+class Export {
+ public:
+  char* data() const noexcept { return data_; }
+  uint64_t size() const noexcept { return size_; }
+
+ private:
+  friend class Exports;
+  Offset block_ = 0;
+  uint64_t size_ = 0;
+  char* data_ = nullptr;
+  SharedMapping mapping_;
+  std::vector<char> copy_;
+};
+
+class Exports {
+ public:
+  explicit Exports(Pool& pool) : pool_(pool) {}
+
+  // `size` bytes of the pool from `begin` on, which lie in `block`. REQUIRES: the latch. Throws
+  // Error(buffer) if they cannot be mapped.
+  Export* open(Offset block, Offset begin, uint64_t size);
+  void close(Export* exported) noexcept;
+  // Makes durable what has been stored so far.
+  void flush() noexcept;
+
+  // For Pool: a transaction has been undone; the pool is being closed; this is a forked child.
+  void detach_freed() noexcept;
+  void detach_all() noexcept;
+  void forked() noexcept;
+
+ private:
+  void flush(const Export& exported) noexcept;
+
+  Pool& pool_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Export>> exports_;
+};
+
+}  // namespace nvm::heap
