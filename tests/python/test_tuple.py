@@ -13,6 +13,7 @@ from typing import Any, Callable
 import pytest
 
 import nvm
+from interpreter import CPYTHON, cpython_only
 from nvm.pmemobj import (
     PersistentFrozenSet,
     PersistentObject,
@@ -177,7 +178,9 @@ def test_it_answers_as_tuple(shared_pool: Pool, operation: Operation) -> None:
 def test_it_answers_as_frozenset(shared_pool: Pool, operation: Operation) -> None:
     for content in SETS:
         ours = shared_pool.new(PersistentFrozenSet, content)
-        assert outcome(operation, ours) == outcome(operation, content)
+        answer, expected = outcome(operation, ours), outcome(operation, content)
+        # PyPy's symmetric_difference() of an empty one gives a set.
+        assert answer == expected if CPYTHON else answer[::2] == expected[::2]
 
 
 @pytest.mark.parametrize("name", ["eq", "ne", "lt", "le", "gt", "ge", "add"])
@@ -314,6 +317,7 @@ def test_they_are_known_to_the_abcs(pool: Pool) -> None:
     assert isinstance(s, collections.abc.Hashable)
 
 
+@cpython_only("the built-ins have words of their own")
 def test_making_them(pool: Pool) -> None:
     assert pool.new(PersistentTuple, pool.new(PersistentTuple, [1, 2])) == (1, 2)
     assert pool.new(PersistentTuple, (i for i in range(3))) == (0, 1, 2)
@@ -409,6 +413,7 @@ def nested(pool: Pool, kind: Any, levels: int) -> Any:
     return value
 
 
+@cpython_only("hash() of nested built-ins looks how deep it is")
 # Making a frozenset hashes its elements, so that so many take quadratic time.
 @pytest.mark.parametrize(
     ("kind", "levels"), [(PersistentTuple, 10_000), (PersistentFrozenSet, 1200)]
