@@ -42,17 +42,14 @@ PyObject* front_place(PyObject*, PyObject* attribute) {
   });
 }
 
-// The types that a front may replace: what is made by the pool.
-PyTypeObject** const replaceable[] = {&types.list,      &types.dict,     &types.set,
-                                      &types.frozenset, &types.tuple,    &types.bytearray,
-                                      &types.object,    &types.attribute};
-
 // Puts a subclass in its base's place: what is made from now on is of it.
 PyObject* front_use(PyObject*, PyObject* subclass) {
   return guarded([&] {
     if (!PyType_Check(subclass)) raise(PyExc_TypeError, "not a class");
     auto* type = reinterpret_cast<PyTypeObject*>(subclass);
-    for (PyTypeObject** const place : replaceable) {
+    for (PyTypeObject** const place :
+         {&types.list, &types.dict, &types.set, &types.frozenset, &types.tuple, &types.bytearray,
+          &types.object, &types.attribute}) {
       if (PyType_IsSubtype(type, *place) == 0) continue;
       Py_INCREF(type);  // the old one stays as well: it is the base
       *place = type;

@@ -39,12 +39,12 @@ class CInterface : public PoolTest {
 };
 
 int64_t dict_get(int64_t handle, const char* key) {
-  return nvm_dict_get_text(handle, key, static_cast<int64_t>(std::strlen(key)));
+  return nvm_dict_get(handle, key, static_cast<int64_t>(std::strlen(key)));
 }
 
 TEST_F(CInterface, GivesPlainItemsOfLists) {
   const int64_t items = list({Values::integer(-5), Values::none(), Values::real(1.5),
-                              values.str("abcde"), values.str("too long"), values.list()});
+                              values.str("abcde"), values.bytes("too long"), values.list()});
   EXPECT_EQ(nvm_list_size(items), 6);
   EXPECT_EQ(nvm_list_get(items, 0), integer(-5));
   EXPECT_EQ(nvm_list_get(items, -6), integer(-5));
@@ -54,6 +54,23 @@ TEST_F(CInterface, GivesPlainItemsOfLists) {
   for (const int64_t index : {4, 5, 6, -7}) EXPECT_EQ(nvm_list_get(items, index), kNo);
   EXPECT_EQ(nvm_list_get(items, INT64_MIN), kNo);
   EXPECT_EQ(nvm_list_get(items, INT64_MAX), kNo);
+}
+
+TEST_F(CInterface, CopiesTextsOut) {
+  const std::string longest(kMostText, 'x');
+  const int64_t items = list({values.str("six ch"), values.str(longest), values.str(longest + "x"),
+                              values.str("\xD0\x14\x01\x00\x02\x00\x03\x00\x04\x00\x05\x00", 2)});
+  std::string text(kMostText, ' ');
+  EXPECT_EQ(nvm_list_get(items, 0), kText);
+  ASSERT_EQ(nvm_list_get_text(items, 0, text.data()), 6);
+  EXPECT_EQ(text.substr(0, 6), "six ch");
+  EXPECT_EQ(nvm_list_get(items, 1), kText);
+  EXPECT_EQ(nvm_list_get_text(items, 1, text.data()), kMostText);
+  EXPECT_EQ(text, longest);
+  for (const int64_t index : {2, 3, 4}) {
+    EXPECT_EQ(nvm_list_get(items, index), kNo);
+    EXPECT_EQ(nvm_list_get_text(items, index, text.data()), -1);
+  }
 }
 
 TEST_F(CInterface, ChangesListsAsTheOperationsDo) {
@@ -85,24 +102,28 @@ TEST_F(CInterface, FindsTextAndIntegersInDicts) {
   EXPECT_EQ(nvm_dict_size(entries), 4);
   EXPECT_EQ(dict_get(entries, "a"), integer(1));
   EXPECT_EQ(dict_get(entries, "a longer key than twenty bytes"), integer(2));
-  EXPECT_EQ(nvm_dict_get_integer(entries, int64_t{1} << 60), integer(3));
+  EXPECT_EQ(nvm_dict_get_at(entries, int64_t{1} << 60), integer(3));
   EXPECT_EQ(dict_get(entries, "b"), kAbsent);
-  EXPECT_EQ(nvm_dict_get_integer(entries, 5), kAbsent);
-  EXPECT_EQ(nvm_dict_get_integer(entries, 7), kNo);  // there, under 7.0, but no plain value
-  EXPECT_EQ(nvm_dict_has_integer(entries, 7), 1);
-  EXPECT_EQ(nvm_dict_has_integer(entries, 8), kAbsent);
-  EXPECT_EQ(nvm_dict_has_text(entries, "a", 1), 1);
-  EXPECT_EQ(nvm_dict_has_text(entries, "a", 0), kAbsent);
+  EXPECT_EQ(nvm_dict_get_at(entries, 5), kAbsent);
+  std::string text(kMostText, ' ');
+  EXPECT_EQ(nvm_dict_get_at(entries, 7), kText);  // under 7.0
+  EXPECT_EQ(nvm_dict_get_at_text(entries, 7, text.data()), 12);
+  EXPECT_EQ(text.substr(0, 12), "a long value");
+  EXPECT_EQ(nvm_dict_get_text(entries, "a", 1, text.data()), -1);
+  EXPECT_EQ(nvm_dict_has_at(entries, 7), 1);
+  EXPECT_EQ(nvm_dict_has_at(entries, 8), kAbsent);
+  EXPECT_EQ(nvm_dict_has(entries, "a", 1), 1);
+  EXPECT_EQ(nvm_dict_has(entries, "a", 0), kAbsent);
 }
 
 TEST_F(CInterface, InsertsIntoDicts) {
   const int64_t entries = dict({});
-  EXPECT_EQ(nvm_dict_set_text(entries, "key", 3, integer(1)), 1);
-  EXPECT_EQ(nvm_dict_set_text(entries, "key", 3, integer(2)), 1);
-  EXPECT_EQ(nvm_dict_set_integer(entries, -1, integer(3)), 1);
+  EXPECT_EQ(nvm_dict_set(entries, "key", 3, integer(1)), 1);
+  EXPECT_EQ(nvm_dict_set(entries, "key", 3, integer(2)), 1);
+  EXPECT_EQ(nvm_dict_set_at(entries, -1, integer(3)), 1);
   EXPECT_EQ(nvm_dict_size(entries), 2);
   EXPECT_EQ(dict_get(entries, "key"), integer(2));
-  EXPECT_EQ(nvm_dict_get_integer(entries, -1), integer(3));
+  EXPECT_EQ(nvm_dict_get_at(entries, -1), integer(3));
 }
 
 TEST_F(CInterface, AnswersNoForAHandleOfAnotherType) {

@@ -1,6 +1,5 @@
 """pool.gc(): cycles are found and freed, and nothing else is."""
 
-import gc as python_gc
 import logging
 import os
 import signal
@@ -10,6 +9,7 @@ import time
 import pytest
 
 import nvm
+from interpreter import collect
 from nvm.pmemobj import PersistentDict, PersistentList, PersistentObject
 
 
@@ -25,7 +25,7 @@ MAKERS = {
 
 
 def collected(pool):
-    python_gc.collect()  # proxies that wait for it (PyPy)
+    collect()  # proxies that wait for it
     return pool.gc()[1]["collections-gced"]
 
 
@@ -382,7 +382,7 @@ def test_progress_can_read_and_not_write(pool):
 
 def test_debug_logs_what_was_met(pool, caplog):
     make_ring(pool, "object", 2)
-    python_gc.collect()
+    collect()
     with caplog.at_level(logging.DEBUG, "nvm"):
         pool.gc(debug=True)
     text = caplog.text

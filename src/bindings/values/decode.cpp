@@ -24,6 +24,10 @@ namespace blob = object::blob;
 
 // PyUnicode_FromKindAndData finds the canonical form by itself: a damaged pool cannot make another.
 PyObject* str_of(unsigned width, const void* units, uint64_t length) {
+  // The same, but faster on PyPy.
+  if (width == 1)
+    return PyUnicode_DecodeLatin1(static_cast<const char*>(units), static_cast<Py_ssize_t>(length),
+                                  nullptr);
 #ifdef PYPY_VERSION
   // It takes units of two bytes for UTF-16, in which surrogates are no characters.
   if (width == 2) {

@@ -1,12 +1,15 @@
 #include "capi/front.h"
 
 #include <bit>
+#include <cstring>
+#include <optional>
 
 #include "heap/access.h"
 #include "object/dict/dict.h"
 #include "object/key/key.h"
 #include "object/list/list.h"
 #include "object/record/record.h"
+#include "object/value/blob.h"
 #include "object/value/cell.h"
 #include "object/value/value.h"
 
@@ -19,6 +22,7 @@ using heap::Pool;
 using object::Cell;
 using object::Key;
 using object::Value;
+namespace blob = object::blob;
 namespace dict = object::dict;
 namespace list = object::list;
 namespace record = object::record;
@@ -64,8 +68,13 @@ int64_t changing(int64_t address, F&& f) noexcept {
   }
 }
 
+// Whether a value is a text that is copied out; and where it lies.
+bool is_plain_text(const blob::View& view) {
+  return view.type == blob::BlobType::str && view.width == 1 && view.length <= kMostText;
+}
+
 // As it is given out: what a cell tells by itself.
-int64_t answer(Cell cell) {
+int64_t answer(Pool& pool, Cell cell) {
   switch (cell.kind()) {
     case Cell::Kind::str:
     case Cell::Kind::bytes:
@@ -74,9 +83,19 @@ int64_t answer(Cell cell) {
     case Cell::Kind::integer:
     case Cell::Kind::real:
       return static_cast<int64_t>(cell.bits());
+    case Cell::Kind::blob:
+      return is_plain_text(blob::view(pool, cell.offset())) ? kText : kNo;
     default:
       return kNo;
   }
+}
+
+int64_t copy_text(Pool& pool, Cell cell, char* text) {
+  if (cell.kind() != Cell::Kind::blob) return kNoSize;
+  const blob::View view = blob::view(pool, cell.offset());
+  if (!is_plain_text(view)) return kNoSize;
+  std::memcpy(text, view.data, view.length);
+  return static_cast<int64_t>(view.length);
 }
 
 bool storable(int64_t cell) noexcept {
@@ -85,6 +104,8 @@ bool storable(int64_t cell) noexcept {
 }
 
 Value value_of(int64_t cell) { return Value::of(Cell(static_cast<uint64_t>(cell))); }
+
+// ---- What is read; blank if it is not there
 
 // The place that an index means, or nothing.
 std::optional<uint64_t> place_in(Pool& pool, Offset offset, int64_t index) {
@@ -95,20 +116,49 @@ std::optional<uint64_t> place_in(Pool& pool, Offset offset, int64_t index) {
   return place;
 }
 
+Cell list_cell(Pool& pool, Offset offset, int64_t index) {
+  const auto place = place_in(pool, offset, index);
+  return place ? list::get(pool, offset, *place) : Cell();
+}
+
 Value text_key(const char* key, int64_t length) {
   return Value::str(key, static_cast<uint64_t>(length), 1, true);
 }
 
+Cell dict_cell(Pool& pool, Offset offset, const Value& key) {
+  return dict::get(pool, offset, Key(pool, key));
+}
+
+constexpr unsigned kSlotShift = 48;
+
+record::Place unpacked(int64_t place) noexcept {
+  const auto bits = static_cast<uint64_t>(place);
+  return {bits & heap::kMaxOffset, static_cast<int32_t>(bits >> kSlotShift)};
+}
+
+Cell record_cell(Pool& pool, Offset offset, int64_t epoch, int64_t place, bool& hit) {
+  hit = pool.undo_epoch() == static_cast<uint64_t>(epoch);
+  return hit ? record::get_at(pool, offset, unpacked(place), hit) : Cell();
+}
+
+// ---- Dicts, by any key
+
 int64_t dict_get(int64_t handle, const Value& key) noexcept {
   return reading(handle, kNo, [&](Pool& pool, Offset offset) {
-    const Cell cell = dict::get(pool, offset, Key(pool, key));
-    return cell.blank() ? kAbsent : answer(cell);
+    const Cell cell = dict_cell(pool, offset, key);
+    return cell.blank() ? kAbsent : answer(pool, cell);
+  });
+}
+
+int64_t dict_get_text(int64_t handle, const Value& key, char* text) noexcept {
+  return reading(handle, kNoSize, [&](Pool& pool, Offset offset) {
+    return copy_text(pool, dict_cell(pool, offset, key), text);
   });
 }
 
 int64_t dict_has(int64_t handle, const Value& key) noexcept {
   return reading(handle, kNo, [&](Pool& pool, Offset offset) {
-    return dict::get(pool, offset, Key(pool, key)).blank() ? kAbsent : kDone;
+    return dict_cell(pool, offset, key).blank() ? kAbsent : kDone;
   });
 }
 
@@ -118,13 +168,6 @@ int64_t dict_set(int64_t handle, const Value& key, int64_t cell) noexcept {
     dict::set(op, offset, Key(op.pool(), key), value_of(cell));
     return true;
   });
-}
-
-constexpr unsigned kSlotShift = 48;
-
-record::Place unpacked(int64_t place) noexcept {
-  const auto bits = static_cast<uint64_t>(place);
-  return {bits & heap::kMaxOffset, static_cast<int32_t>(bits >> kSlotShift)};
 }
 
 template <class F>
@@ -142,16 +185,20 @@ int64_t packed_place(uint64_t shape, int32_t slot) noexcept {
 const Function* functions() noexcept {
   static const Function table[] = {entry("list_size", "ii", nvm_list_size),
                                    entry("list_get", "iii", nvm_list_get),
+                                   entry("list_get_text", "iiis", nvm_list_get_text),
                                    entry("list_set", "iiii", nvm_list_set),
                                    entry("list_append", "iii", nvm_list_append),
                                    entry("dict_size", "ii", nvm_dict_size),
-                                   entry("dict_get_text", "iisi", nvm_dict_get_text),
-                                   entry("dict_get_integer", "iii", nvm_dict_get_integer),
-                                   entry("dict_has_text", "iisi", nvm_dict_has_text),
-                                   entry("dict_has_integer", "iii", nvm_dict_has_integer),
-                                   entry("dict_set_text", "iisii", nvm_dict_set_text),
-                                   entry("dict_set_integer", "iiii", nvm_dict_set_integer),
+                                   entry("dict_get", "iisi", nvm_dict_get),
+                                   entry("dict_get_text", "iisis", nvm_dict_get_text),
+                                   entry("dict_get_at", "iii", nvm_dict_get_at),
+                                   entry("dict_get_at_text", "iiis", nvm_dict_get_at_text),
+                                   entry("dict_has", "iisi", nvm_dict_has),
+                                   entry("dict_has_at", "iii", nvm_dict_has_at),
+                                   entry("dict_set", "iisii", nvm_dict_set),
+                                   entry("dict_set_at", "iiii", nvm_dict_set_at),
                                    entry("record_get", "iiii", nvm_record_get),
+                                   entry("record_get_text", "iiiis", nvm_record_get_text),
                                    entry("record_set", "iiiii", nvm_record_set),
                                    entry("cell_of_real", "id", nvm_cell_of_real),
                                    entry("real_of_cell", "di", nvm_real_of_cell),
@@ -173,8 +220,13 @@ int64_t nvm_list_size(int64_t handle) noexcept {
 
 int64_t nvm_list_get(int64_t handle, int64_t index) noexcept {
   return reading(handle, kNo, [&](Pool& pool, Offset offset) {
-    const auto place = place_in(pool, offset, index);
-    return place ? answer(list::get(pool, offset, *place)) : kNo;
+    return answer(pool, list_cell(pool, offset, index));
+  });
+}
+
+int64_t nvm_list_get_text(int64_t handle, int64_t index, char* text) noexcept {
+  return reading(handle, kNoSize, [&](Pool& pool, Offset offset) {
+    return copy_text(pool, list_cell(pool, offset, index), text);
   });
 }
 
@@ -201,36 +253,50 @@ int64_t nvm_dict_size(int64_t handle) noexcept {
   });
 }
 
-int64_t nvm_dict_get_text(int64_t handle, const char* key, int64_t length) noexcept {
+int64_t nvm_dict_get(int64_t handle, const char* key, int64_t length) noexcept {
   return dict_get(handle, text_key(key, length));
 }
 
-int64_t nvm_dict_get_integer(int64_t handle, int64_t key) noexcept {
+int64_t nvm_dict_get_text(int64_t handle, const char* key, int64_t length, char* text) noexcept {
+  return dict_get_text(handle, text_key(key, length), text);
+}
+
+int64_t nvm_dict_get_at(int64_t handle, int64_t key) noexcept {
   return dict_get(handle, Value::integer_of(key));
 }
 
-int64_t nvm_dict_has_text(int64_t handle, const char* key, int64_t length) noexcept {
+int64_t nvm_dict_get_at_text(int64_t handle, int64_t key, char* text) noexcept {
+  return dict_get_text(handle, Value::integer_of(key), text);
+}
+
+int64_t nvm_dict_has(int64_t handle, const char* key, int64_t length) noexcept {
   return dict_has(handle, text_key(key, length));
 }
 
-int64_t nvm_dict_has_integer(int64_t handle, int64_t key) noexcept {
+int64_t nvm_dict_has_at(int64_t handle, int64_t key) noexcept {
   return dict_has(handle, Value::integer_of(key));
 }
 
-int64_t nvm_dict_set_text(int64_t handle, const char* key, int64_t length, int64_t cell) noexcept {
+int64_t nvm_dict_set(int64_t handle, const char* key, int64_t length, int64_t cell) noexcept {
   return dict_set(handle, text_key(key, length), cell);
 }
 
-int64_t nvm_dict_set_integer(int64_t handle, int64_t key, int64_t cell) noexcept {
+int64_t nvm_dict_set_at(int64_t handle, int64_t key, int64_t cell) noexcept {
   return dict_set(handle, Value::integer_of(key), cell);
 }
 
 int64_t nvm_record_get(int64_t handle, int64_t epoch, int64_t place) noexcept {
   return reading(handle, kNo, [&](Pool& pool, Offset offset) {
-    if (pool.undo_epoch() != static_cast<uint64_t>(epoch)) return kAbsent;
     bool hit = false;
-    const Cell cell = record::get_at(pool, offset, unpacked(place), hit);
-    return hit ? answer(cell) : kAbsent;
+    const Cell cell = record_cell(pool, offset, epoch, place, hit);
+    return hit ? answer(pool, cell) : kAbsent;
+  });
+}
+
+int64_t nvm_record_get_text(int64_t handle, int64_t epoch, int64_t place, char* text) noexcept {
+  return reading(handle, kNoSize, [&](Pool& pool, Offset offset) {
+    bool hit = false;
+    return copy_text(pool, record_cell(pool, offset, epoch, place, hit), text);
   });
 }
 

@@ -29,24 +29,33 @@ inline constexpr int64_t kNo = 0;
 // No value's cell either: the key is not there, or the place of an attribute is to be found anew.
 // Its tag is among those that cell.h keeps back.
 inline constexpr int64_t kAbsent = int64_t{6} << 48;
+// Nor this one: the value is a text of at most kMostText characters, all of them Latin-1, which the
+// function of the same name with _text in it copies out. (By then it may be another value.)
+inline constexpr int64_t kText = int64_t{7} << 48;
+inline constexpr int64_t kMostText = 1024;
 
 int64_t nvm_list_size(int64_t handle) noexcept;
 int64_t nvm_list_get(int64_t handle, int64_t index) noexcept;  // negative ones count from the end
+// The *_text functions copy to `text`, which has room for kMostText, and return the length or -1.
+int64_t nvm_list_get_text(int64_t handle, int64_t index, char* text) noexcept;
 int64_t nvm_list_set(int64_t handle, int64_t index, int64_t cell) noexcept;  // 1: done
 int64_t nvm_list_append(int64_t handle, int64_t cell) noexcept;              // 1: done
 
 int64_t nvm_dict_size(int64_t handle) noexcept;
-int64_t nvm_dict_get_text(int64_t handle, const char* key, int64_t length) noexcept;
-int64_t nvm_dict_get_integer(int64_t handle, int64_t key) noexcept;
+int64_t nvm_dict_get(int64_t handle, const char* key, int64_t length) noexcept;
+int64_t nvm_dict_get_text(int64_t handle, const char* key, int64_t length, char* text) noexcept;
+int64_t nvm_dict_get_at(int64_t handle, int64_t key) noexcept;  // of integer keys
+int64_t nvm_dict_get_at_text(int64_t handle, int64_t key, char* text) noexcept;
 // 1 if the key is there, kAbsent if not.
-int64_t nvm_dict_has_text(int64_t handle, const char* key, int64_t length) noexcept;
-int64_t nvm_dict_has_integer(int64_t handle, int64_t key) noexcept;
-int64_t nvm_dict_set_text(int64_t handle, const char* key, int64_t length, int64_t cell) noexcept;
-int64_t nvm_dict_set_integer(int64_t handle, int64_t key, int64_t cell) noexcept;
+int64_t nvm_dict_has(int64_t handle, const char* key, int64_t length) noexcept;
+int64_t nvm_dict_has_at(int64_t handle, int64_t key) noexcept;
+int64_t nvm_dict_set(int64_t handle, const char* key, int64_t length, int64_t cell) noexcept;
+int64_t nvm_dict_set_at(int64_t handle, int64_t key, int64_t cell) noexcept;
 
 // An attribute by the place that was found for it. kAbsent unless the pool's undo_epoch() is still
 // `epoch`, and the record's shape that one.
 int64_t nvm_record_get(int64_t handle, int64_t epoch, int64_t place) noexcept;
+int64_t nvm_record_get_text(int64_t handle, int64_t epoch, int64_t place, char* text) noexcept;
 int64_t nvm_record_set(int64_t handle, int64_t epoch, int64_t place, int64_t cell) noexcept;
 
 // Floats in cells. kNo if it takes more than a cell (a NaN with a payload).
@@ -59,7 +68,7 @@ namespace nvm::capi {
 
 struct Function {
   const char* name;
-  // Of the results and parameters: i int64_t, d double, s const char*; the result first.
+  // The result, then the parameters: i int64_t, d double, s char*.
   const char* signature;
   int64_t address;
 };

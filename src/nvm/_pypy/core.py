@@ -26,17 +26,20 @@ def _c_function(signature: str, address: int) -> Callable[..., Any]:
 
 
 _c = {name: _c_function(signature, address) for name, signature, address in _core.front_functions()}
-list_size, list_get, list_set = _c["list_size"], _c["list_get"], _c["list_set"]
-list_append = _c["list_append"]
+list_size, list_append = _c["list_size"], _c["list_append"]
+list_get, list_get_text, list_set = _c["list_get"], _c["list_get_text"], _c["list_set"]
 dict_size = _c["dict_size"]
-dict_get_text, dict_get_integer = _c["dict_get_text"], _c["dict_get_integer"]
-dict_has_text, dict_has_integer = _c["dict_has_text"], _c["dict_has_integer"]
-dict_set_text, dict_set_integer = _c["dict_set_text"], _c["dict_set_integer"]
-record_get, record_set = _c["record_get"], _c["record_set"]
+dict_get, dict_get_text = _c["dict_get"], _c["dict_get_text"]
+dict_get_at, dict_get_at_text = _c["dict_get_at"], _c["dict_get_at_text"]
+dict_has, dict_has_at = _c["dict_has"], _c["dict_has_at"]
+dict_set, dict_set_at = _c["dict_set"], _c["dict_set_at"]
+record_get, record_get_text, record_set = _c["record_get"], _c["record_get_text"], _c["record_set"]
 cell_of_real, real_of_cell = _c["cell_of_real"], _c["real_of_cell"]
 
 NO = 0
 ABSENT = 6 << 48
+TEXT = 7 << 48
+_MOST_TEXT = 1024
 
 # ---- Cells (src/core/object/value/cell.h)
 
@@ -95,3 +98,24 @@ def cell_of(value: Any) -> int:
     if kind is bool:
         return 3 if value else 2
     return NO
+
+
+# ---- Texts that a cell refers to
+
+_Text = _cffi_backend.new_array_type(_TYPES["s"], _MOST_TEXT)
+# Not in use. Each call takes one of its own: a finalizer may read another text in between.
+_buffers: list[Any] = []
+
+
+def text_by(function: Callable[..., int], *arguments: Any) -> str | None:
+    """What the function copies out; None if it is no such text any more."""
+    try:
+        buffer = _buffers.pop()
+    except IndexError:
+        buffer = _cffi_backend.newp(_Text)
+    length = function(*arguments, buffer)
+    text = None
+    if length >= 0:
+        text = _cffi_backend.unpack(buffer, length).decode("latin-1")
+    _buffers.append(buffer)
+    return text

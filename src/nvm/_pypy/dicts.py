@@ -1,0 +1,117 @@
+"""PersistentDict for PyPy's front: see front.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nvm import _core
+from nvm._pypy.core import (
+    ABSENT,
+    NO,
+    TEXT,
+    cell_of,
+    dict_get,
+    dict_get_at,
+    dict_get_at_text,
+    dict_get_text,
+    dict_has,
+    dict_has_at,
+    dict_set,
+    dict_set_at,
+    dict_size,
+    text_by,
+    value_of,
+)
+from nvm._pypy.proxies import UNUSUAL, bind
+
+_dict_original_getitem = _core.PersistentDict.__getitem__
+_dict_original_setitem = _core.PersistentDict.__setitem__
+_dict_original_contains = _core.PersistentDict.__contains__
+_dict_original_len = _core.PersistentDict.__len__
+_dict_original_get = _core.PersistentDict.get
+
+
+# What _dict_found gives for a value: the bindings must look; it is not there.
+_UNKNOWN = object()
+_GONE = object()
+
+
+def _dict_found(self: Any, key: Any) -> Any:
+    kind = type(key)
+    try:
+        if kind is str and key.isascii():
+            units = key.encode()
+            cell = dict_get(self._p_handle, units, len(units))
+            if cell == TEXT:
+                text = text_by(dict_get_text, self._p_handle, units, len(units))
+                return _UNKNOWN if text is None else text
+        elif kind is int:
+            cell = dict_get_at(self._p_handle, key)
+            if cell == TEXT:
+                text = text_by(dict_get_at_text, self._p_handle, key)
+                return _UNKNOWN if text is None else text
+        else:
+            return _UNKNOWN
+    except UNUSUAL:
+        bind(self)
+        return _UNKNOWN
+    if cell == ABSENT:
+        return _GONE
+    return _UNKNOWN if cell == NO else value_of(cell)
+
+
+def dict_front_getitem(self: Any, key: Any, /) -> Any:
+    value = _dict_found(self, key)
+    if value is not _UNKNOWN and value is not _GONE:
+        return value
+    return _dict_original_getitem(self, key)
+
+
+def dict_front_get(self: Any, key: Any, default: Any = None, /) -> Any:
+    value = _dict_found(self, key)
+    if value is _GONE:
+        return default
+    if value is not _UNKNOWN:
+        return value
+    return _dict_original_get(self, key, default)
+
+
+def dict_front_contains(self: Any, key: Any, /) -> bool:
+    kind = type(key)
+    try:
+        if kind is str and key.isascii():
+            answer = dict_has(self._p_handle, key.encode(), len(key))
+        elif kind is int:
+            answer = dict_has_at(self._p_handle, key)
+        else:
+            return _dict_original_contains(self, key)
+    except UNUSUAL:
+        bind(self)
+    else:
+        if answer != NO:
+            return bool(answer != ABSENT)
+    return _dict_original_contains(self, key)
+
+
+def dict_front_setitem(self: Any, key: Any, value: Any, /) -> None:
+    kind = type(key)
+    try:
+        if kind is str and key.isascii():
+            if dict_set(self._p_handle, key.encode(), len(key), cell_of(value)) != NO:
+                return
+        elif kind is int and dict_set_at(self._p_handle, key, cell_of(value)) != NO:
+            return
+    except UNUSUAL:
+        bind(self)
+    _dict_original_setitem(self, key, value)
+
+
+def dict_front_len(self: Any, /) -> int:
+    try:
+        size: int = dict_size(self._p_handle)
+    except AttributeError:
+        bind(self)
+    else:
+        if size >= 0:
+            return size
+    return _dict_original_len(self)
