@@ -274,14 +274,23 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
             PoolFullError: What is left can only be freed in a larger pool.
         """
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self, *, leaks: bool = False) -> dict[str, Any]:
         """Return how the pool's room is used.
 
-        ``size``, ``limit``: of the file, in bytes; ``allocated_bytes``, ``free_bytes``;
+        ``size``, ``limit``: of the file, in bytes; ``allocated_bytes``; ``free_bytes``, of these
+        ``free_in_chunks`` (for blocks of any size) and ``free_in_runs`` (for blocks of about the
+        size of those freed there); ``run_unused``: the share of the runs that is free, from 0 to 1;
         ``largest_free``: the largest block that fits without growing; ``objects``; ``blobs``,
-        ``blob_bytes``: large values; ``limbo``: objects that wait to be freed; ``classes``;
-        ``session``: how often it has been opened for writing; ``types``: for each type's name its
-        ``count`` and ``bytes``.
+        ``blob_bytes``: their bodies and large values; ``limbo``: objects that wait to be freed;
+        ``classes``; ``session``: how often it has been opened for writing; ``types``: for each
+        type's or class's name its ``count``, and its ``bytes`` with all they own.
+
+        Args:
+            leaks: Also look for what nothing owns, as check() does: ``leaks``, with ``count`` and
+                ``bytes``.
+
+        Raises:
+            TransactionError: Leaks are asked for inside a transaction or reading() of this thread.
         """
 
     def close(self) -> None:

@@ -10,12 +10,16 @@ class Finding(NamedTuple):
         kind: ``"damage"``, ``"count"`` (a wrong reference count), ``"leak"`` (a block that
             belongs to nothing) or ``"limbo"`` (an object wrongly waiting, or not, to be freed).
         offset: Where, in bytes from the start of the file; 0 if it is no place.
-        what: In words.
+        what: In words, beginning with the path.
+        path: How Python reaches the object or place concerned: ``pool["users"][3].name``,
+            ``pool.root[0]``. Elements of sets and frozensets, which have no index, are written
+            ``{0}``. Empty if nothing leads there.
     """
 
     kind: str
     offset: int
     what: str
+    path: str = ""
 
 
 Finding.__module__ = "nvm.pmemobj"

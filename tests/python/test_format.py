@@ -9,6 +9,10 @@ import pytest
 from nvm.pmemobj import PersistentObject
 
 FLOAT_MASK = 0xFFFF << 48
+P1, P2, P3 = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9
+P5 = 0x27D4EB2F165667C5
+PRIME = (1 << 61) - 1
+WORD = (1 << 64) - 1
 LOW_48 = (1 << 48) - 1
 CONSTANTS = {1: None, 2: False, 3: True, 4: ...}
 NO_VALUE = object()
@@ -16,6 +20,52 @@ NO_VALUE = object()
 
 class Thing(PersistentObject):
     pass
+
+
+def scramble(h):
+    h ^= h >> 33
+    h = h * P2 & WORD
+    h ^= h >> 29
+    h = h * P3 & WORD
+    return h ^ h >> 32
+
+
+def signed(residue, negative):
+    return -residue & WORD if negative else residue
+
+
+def hash_of_float(number):
+    if math.isnan(number):
+        return struct.unpack("<Q", struct.pack("<d", number))[0] * 0x9E3779B97F4A7C15 & WORD
+    if math.isinf(number):
+        return signed(314159, number < 0)
+    m, power = abs(number).as_integer_ratio()
+    e = -(power.bit_length() - 1)
+    return signed(m * 2 ** (e % 61) % PRIME, number < 0)
+
+
+def hash_of(key):
+    """The page's section on hashes, but for str and bytes."""
+    if isinstance(key, int):
+        return signed(abs(key) % PRIME, key < 0)
+    if isinstance(key, float):
+        return hash_of_float(key)
+    if isinstance(key, complex):
+        return hash_of_float(key.real) + 1000003 * hash_of_float(key.imag) & WORD
+    if isinstance(key, tuple):
+        s = P5
+        for element in key:
+            s = s + hash_of(element) * P2 & WORD
+            s = (s << 31 | s >> 33) * P1 & WORD
+        return s + (len(key) ^ P5 ^ 3527539) & WORD
+    if isinstance(key, frozenset):
+        return scramble((P5 + sum(scramble(hash_of(element)) for element in key) & WORD) ^ P5)
+    return scramble({None: 1, ...: 4}[key] ^ P2)
+
+
+def folded(h, hash_key):
+    m = scramble(h ^ hash_key)
+    return (m ^ m >> 32) & 0xFFFFFFFF or 1
 
 
 class File:
@@ -36,6 +86,17 @@ class File:
 
     def text(self, at, length):
         return self.data[at : at + length]
+
+    def hashes(self, name):
+        """Each key of a dict in the pool's own, with the hash that its entry has."""
+        body = self.word((self.word(self.root + 72) & LOW_48) + 8)
+        used, _, _, room = self.words(body, 4)
+        entries = [self.entry(body, room, number) for number in range(used)]
+        (entry,) = (entry for entry in entries if self.key(entry) == name)
+        body = self.word((self.word(entry) & LOW_48) + 8)
+        used, _, _, room = self.words(body, 4)
+        entries = [self.entry(body, room, number) for number in range(used)]
+        return [(self.key(entry), self.word(entry + 8) & 0xFFFFFFFF) for entry in entries]
 
     def contents(self):
         return self.value(self.word(self.root + 72))
@@ -223,6 +284,54 @@ def test_keys(pool, read):
     keys.append(frozenset({1}))
     pool["keys"] = expected = {key: number for number, key in enumerate(keys)}
     assert list(read()["keys"].items()) == list(expected.items())
+
+
+def test_hashes(pool, path):
+    payload = struct.unpack("<d", struct.pack("<Q", 0x7FF8_0000_0000_0001))[0]
+    keys = [
+        0,
+        -1,
+        1,
+        2,
+        -2,
+        2**47,
+        -(2**47) - 1,
+        2**61 - 1,
+        2**61,
+        -(2**61),
+        2**64,
+        10**40,
+        -(10**60),
+    ]
+    keys += [
+        0.5,
+        -0.25,
+        1e300,
+        -1e-300,
+        5e-324,
+        2.0**61,
+        1.5,
+        math.inf,
+        -math.inf,
+        math.nan,
+        payload,
+    ]
+    keys += [
+        1j,
+        -2.5 + 3j,
+        complex(math.inf, 1),
+        complex(1, math.nan),
+        complex(math.nan, -math.inf),
+    ]
+    keys += [None, ..., (), (1,), (1, (2.5, None), True), frozenset(), frozenset({1, 2.5, None})]
+    pool["keys"] = dict.fromkeys(keys)
+    pool.close()
+    file = File(path)
+    hash_key = file.word(file.root + 40)
+    found = file.hashes("keys")
+    assert len(found) == len(keys)
+    for key, stored in found:
+        assert stored == folded(hash_of(key), hash_key), key
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 7, 8, 15, 16, 17, 63, 64, 1024, 1025, 70_000])

@@ -224,6 +224,46 @@ def test_stats_count_by_type(pool):
     assert 0 < after["allocated_bytes"] < pool.size
 
 
+class Counted(nvm.pmemobj.PersistentObject):
+    pass
+
+
+def test_stats_tell_what_objects_take_with_all_they_own(pool):
+    pool["list"] = ["x" * 5000, "y" * 5000]
+    pool["thing"] = pool.new(Counted)
+    pool["thing"].text = "z" * 3000
+    stats = pool.stats()
+    assert 10_000 < stats["types"]["list"]["bytes"] < 11_500
+    name = f"{Counted.__module__}:{Counted.__qualname__}"
+    assert stats["types"][name]["count"] == 1
+    assert 3000 < stats["types"][name]["bytes"] < 3500
+    owned = sum(each["bytes"] for each in stats["types"].values())
+    assert owned <= stats["allocated_bytes"]
+
+
+def test_stats_tell_how_fragmented_the_heap_is(pool):
+    pool["list"] = ["a text in a block of its own" for _ in range(10_000)]
+    before = pool.stats()
+    del pool["list"][::2]
+    after = pool.stats()
+    assert after["free_bytes"] == after["free_in_chunks"] + after["free_in_runs"]
+    assert after["free_in_runs"] - before["free_in_runs"] >= 5000 * 32
+    assert 0 < before["run_unused"] < after["run_unused"] < 1
+    assert after["largest_free"] <= after["free_in_chunks"]
+
+
+def test_stats_tell_of_leaks_if_asked(pool):
+    assert "leaks" not in pool.stats()
+    assert pool.stats(leaks=True)["leaks"] == {"count": 0, "bytes": 0}
+    with pool.transaction():
+        pool["a"] = 1
+        assert pool.stats()["types"]["dict"]["count"] == 1
+        with pytest.raises(nvm.TransactionError):
+            pool.stats(leaks=True)
+    with pool.reading():
+        assert pool.stats()["types"]["dict"]["count"] == 1
+
+
 # ---- Closing
 
 

@@ -55,9 +55,10 @@ Ref list_of(const std::vector<collect::Finding>& findings) {
   Ref list = checked(PyList_New(0));
   for (const collect::Finding& finding : findings) {
     const Ref what = message_of(finding.what);
-    const Ref item =
-        checked(PyObject_CallFunction(type.get(), "sKO", name_of(finding.kind),
-                                      static_cast<unsigned long long>(finding.offset), what.get()));
+    const Ref path = message_of(finding.path);
+    const Ref item = checked(PyObject_CallFunction(type.get(), "sKOO", name_of(finding.kind),
+                                                   static_cast<unsigned long long>(finding.offset),
+                                                   what.get(), path.get()));
     check(PyList_Append(list.get(), item.get()));
   }
   return list;
@@ -95,19 +96,40 @@ Ref dict_of(const std::map<std::string, collect::TypeStats>& types) {
   return all;
 }
 
-PyObject* pool_stats(PyObject* self, PyObject*) {
+// What nothing owns, found by a whole check().
+Ref leaks_of(heap::Pool& pool) {
+  const collect::CheckReport report = check_unlocked(pool, report_to(nullptr));
+  Ref leaks = checked(PyDict_New());
+  set_number(leaks, "count", report.leaks);
+  set_number(leaks, "bytes", report.leaked_bytes);
+  return leaks;
+}
+
+double share_of(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+PyObject* pool_stats(PyObject* self, PyObject* args, PyObject* kw) {
+  static const char* names[] = {"leaks", nullptr};
+  int with_leaks = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kw, "|$p:stats", const_cast<char**>(names), &with_leaks))
+    return nullptr;
   return guarded([&] {
     heap::Pool& pool = usable(as_pool(self));
     const collect::Stats stats = [&pool] {
       const Sharing sharing(pool);
       const Unlocked unlocked;
-      return collect::stats(pool);
+      return collect::stats(pool, report_to(nullptr));
     }();
     Ref dict = checked(PyDict_New());
     set_number(dict, "size", stats.size);
     set_number(dict, "limit", stats.limit);
     set_number(dict, "allocated_bytes", stats.allocated_bytes);
     set_number(dict, "free_bytes", stats.free_bytes);
+    set_number(dict, "free_in_chunks", stats.free_in_chunks);
+    set_number(dict, "free_in_runs", stats.free_in_runs);
+    const Ref unused = checked(PyFloat_FromDouble(share_of(stats.free_in_runs, stats.run_bytes)));
+    check(PyDict_SetItemString(dict.get(), "run_unused", unused.get()));
     set_number(dict, "largest_free", stats.largest_free);
     set_number(dict, "objects", stats.objects);
     set_number(dict, "blobs", stats.blobs);
@@ -116,6 +138,7 @@ PyObject* pool_stats(PyObject* self, PyObject*) {
     set_number(dict, "classes", stats.classes);
     set_number(dict, "session", stats.session);
     check(PyDict_SetItemString(dict.get(), "types", dict_of(stats.types).get()));
+    if (with_leaks != 0) check(PyDict_SetItemString(dict.get(), "leaks", leaks_of(pool).get()));
     return dict.release();
   });
 }
@@ -135,13 +158,22 @@ const std::vector<PyMethodDef> report_methods = {
      "    list[Finding]: What was found, each a (kind, offset, what) tuple; empty: it is sound.\n\n"
      "Raises:\n"
      "    TransactionError: This thread is inside a transaction of the pool."},
-    {"stats", pool_stats, METH_NOARGS,
-     "stats($self, /)\n--\n\n"
+    {"stats", as_method(pool_stats), METH_VARARGS | METH_KEYWORDS,
+     "stats($self, /, *, leaks=False)\n--\n\n"
      "How the pool's room is used, as a dict.\n\n"
-     "size, limit: of the file, in bytes; allocated_bytes, free_bytes; largest_free: the largest\n"
-     "block that fits without growing; objects; blobs, blob_bytes: large values; limbo: objects\n"
-     "that wait to be freed; classes; session: how often it has been opened for writing; types:\n"
-     "for each type's name its count and bytes."},
+     "size, limit: of the file, in bytes; allocated_bytes; free_bytes, of these free_in_chunks "
+     "(for\n"
+     "blocks of any size) and free_in_runs (for blocks of about the size of those freed there);\n"
+     "run_unused: the share of the runs that is free, from 0 to 1; largest_free: the largest "
+     "block\n"
+     "that fits without growing; objects; blobs, blob_bytes: their bodies and large values; "
+     "limbo:\n"
+     "objects that wait to be freed; classes; session: how often it has been opened for writing;\n"
+     "types: for each type's or class's name its count, and its bytes with all they own.\n\n"
+     "Args:\n"
+     "    leaks: Also look for what nothing owns, as check() does: leaks, with count and bytes. "
+     "Not\n"
+     "        inside a transaction."},
 };
 
 }  // namespace nvm::bindings

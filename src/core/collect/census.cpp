@@ -1,11 +1,41 @@
 #include "collect/census.h"
 
+#include "object/record/class_table.h"
+
 namespace nvm::collect {
 
 namespace {
 
 constexpr unsigned kStretchBits = 18;
 constexpr uint64_t kStretch = uint64_t{1} << kStretchBits;
+constexpr unsigned kTypeBits = 8;  // of a type key; then the class
+
+const char* name_of(heap::Type type) noexcept {
+  switch (type) {
+    case heap::Type::list:
+      return "list";
+    case heap::Type::dict:
+      return "dict";
+    case heap::Type::set:
+      return "set";
+    case heap::Type::record:
+      return "object";
+    case heap::Type::tuple:
+      return "tuple";
+    case heap::Type::frozenset:
+      return "frozenset";
+    case heap::Type::boxed:
+      return "boxed";
+    case heap::Type::bytearray:
+      return "bytearray";
+    case heap::Type::persistent_tuple:
+      return "persistent tuple";
+    case heap::Type::persistent_frozenset:
+      return "persistent frozenset";
+    default:
+      return "unknown";
+  }
+}
 
 }  // namespace
 
@@ -35,31 +65,23 @@ BlockClass class_of_block(uint64_t type) noexcept {
   return plain ? BlockClass::plain : BlockClass::unknown;
 }
 
-const char* name_of(heap::Type type) noexcept {
-  switch (type) {
-    case heap::Type::list:
-      return "list";
-    case heap::Type::dict:
-      return "dict";
-    case heap::Type::set:
-      return "set";
-    case heap::Type::record:
-      return "object";
-    case heap::Type::tuple:
-      return "tuple";
-    case heap::Type::frozenset:
-      return "frozenset";
-    case heap::Type::boxed:
-      return "boxed";
-    case heap::Type::bytearray:
-      return "bytearray";
-    case heap::Type::persistent_tuple:
-      return "persistent tuple";
-    case heap::Type::persistent_frozenset:
-      return "persistent frozenset";
-    default:
-      return "unknown";
-  }
+uint64_t type_key(const heap::Pool& pool, heap::Offset object) {
+  const uint64_t word = pool.at<heap::Counted>(object)->word;
+  return pool.type_number(object) | heap::class_of(word) << kTypeBits;
+}
+
+std::string type_name(heap::Pool& pool, uint64_t key) {
+  const uint64_t class_id = key >> kTypeBits;
+  if (class_id != 0) return object::class_table::name_of(pool, class_id);
+  return name_of(static_cast<heap::Type>(key));
+}
+
+// An object's is in its header: its number counts references.
+uint64_t Census::usable(const heap::Pool& pool, const Entry& entry) {
+  if (!entry.object()) return entry.usable();
+  const auto* const header =
+      pool.at<heap::pmdk::CompactHeader>(entry.offset() - sizeof(heap::pmdk::CompactHeader));
+  return (header->size & heap::pmdk::kBlockSizeMask) - sizeof *header;
 }
 
 void Census::add(const heap::Block& block) {

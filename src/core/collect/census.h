@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <string>
 #include <vector>
 
 #include "heap/format.h"
@@ -25,8 +25,10 @@ BlockClass class_of_block(uint64_t type) noexcept;
 
 // True for the types whose blocks carry a reference count.
 bool is_counted(uint64_t type) noexcept;
-// What statistics call a type; records go by the name of their class.
-const char* name_of(heap::Type type) noexcept;
+// An object's type and class in one word, and what they are called: a record by its class. Throws
+// Error(corrupt) for an unknown class.
+uint64_t type_key(const heap::Pool& pool, heap::Offset object);
+std::string type_name(heap::Pool& pool, uint64_t key);
 
 class Entry {
  public:
@@ -62,6 +64,8 @@ class Census {
   void add(const heap::Block& block);
   void seal(uint64_t pool_size);
 
+  // Bytes in a block.
+  static uint64_t usable(const heap::Pool& pool, const Entry& entry);
   // nullptr if no block starts there.
   Entry* find(heap::Offset offset) noexcept;
   std::vector<Entry>& entries() noexcept { return entries_; }

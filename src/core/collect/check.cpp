@@ -1,7 +1,13 @@
 #include "collect/check.h"
 
+#include <unordered_set>
+
 #include "collect/census.h"
+#include "collect/paths.h"
+#include "heap/layout/heap_survey.h"
+#include "heap/layout/pool_header.h"
 #include "object/trace.h"
+#include "object/value/blob.h"
 
 namespace nvm::collect {
 
@@ -11,10 +17,11 @@ using heap::Offset;
 using heap::Pool;
 using object::Cell;
 using object::Slot;
+namespace blob = object::blob;
 
 constexpr size_t kMostFindings = 1000;
 
-class Checker : public object::Tracer {
+class Checker : public object::Tracer, public heap::HeapVisitor {
  public:
   Checker(Pool& pool, const Progress& progress) : pool_(pool), pace_(progress) {}
 
@@ -26,57 +33,121 @@ class Checker : public object::Tracer {
     follow();
     mark_cycles();
     judge();
+    name_places();
     pace_.end();
     return std::move(report_);
   }
 
-  // ---- Tracer
-  bool block(Offset offset, uint64_t bytes) override {
-    Entry* const entry = census_.find(offset);
-    if (entry == nullptr) return refuse(offset, "is no allocated block");
-    if (entry->object()) return refuse(offset, "is an object where a plain block is expected");
-    if (entry->reached()) return refuse(offset, "belongs to two owners");
-    entry->set_reached();
-    if (entry->usable() < bytes) return refuse(offset, "is too short");
-    return true;
-  }
-  void cell(Cell cell, Slot) override {
+  // ---- HeapVisitor
+  void block(const heap::Block& block) override {
     pace_.poll();
-    if (cell.kind() == Cell::Kind::blob) {
-      block(cell.offset(), 0);
-    } else if (cell.kind() == Cell::Kind::object) {
-      refer(cell.offset());
-    } else if (cell.kind() == Cell::Kind::invalid) {
-      report(Finding::Kind::damage, current_, "holds a cell that is no value");
+    if (block.internal) return;
+    census_.add(block);
+    if (class_of_block(block.type) == BlockClass::unknown)
+      damage(block.offset, "a block of the unknown type " + std::to_string(block.type));
+  }
+  void damage(Offset at, const std::string& what) override {
+    report(Finding::Kind::damage, at, what, {0, {}});
+  }
+
+  // ---- Tracer
+  bool block(Offset offset, uint64_t bytes) override { return own(offset, bytes, {}); }
+  bool extent(uint64_t bytes) override {
+    const Entry* const entry = census_.find(current_);
+    if (entry != nullptr && bytes <= Census::usable(pool_, *entry)) return true;
+    damage("is longer than its block", Slot{});
+    return false;
+  }
+  void cell(Cell cell, Slot slot) override {
+    pace_.poll();
+    switch (cell.kind()) {
+      case Cell::Kind::blank:
+        return damage("a place that is blank", slot);
+      case Cell::Kind::invalid:
+        return damage("a cell that is no value", slot);
+      case Cell::Kind::str:
+      case Cell::Kind::bytes:
+        if (!cell.short_is_sound()) damage("a short text that is none", slot);
+        return;
+      case Cell::Kind::blob:
+        return value(cell.offset(), slot);
+      case Cell::Kind::object:
+        return refer(cell.offset(), slot);
+      case Cell::Kind::constant:
+      case Cell::Kind::integer:
+      case Cell::Kind::real:
+        return;
     }
   }
-  void damage(const std::string& what, Slot) override {
-    report(Finding::Kind::damage, current_, what);
+  void damage(const std::string& what, Slot slot) override {
+    report(Finding::Kind::damage, current_, what, {current_, slot});
   }
 
  private:
-  void take_census() {
-    heap::HeapWalk walk(pool_.file().base(), pool_.file().size());
-    heap::Block block;
-    while (walk.next(block)) {
-      pace_.poll();
-      if (!block.internal) census_.add(block);
-    }
-    census_.seal(pool_.file().size());
-  }
-  bool refuse(Offset offset, const std::string& what) {
-    report(Finding::Kind::damage, offset, what);
-    return false;
-  }
-  void report(Finding::Kind kind, Offset offset, const std::string& what) {
+  // Where a finding is, for its path: in an object, or object 0: nowhere.
+  struct Place {
+    Offset object;
+    Slot slot;
+  };
+
+  void report(Finding::Kind kind, Offset offset, const std::string& what, Place place) {
     if (report_.findings.size() >= kMostFindings) return;
-    report_.findings.push_back({kind, offset, "offset " + std::to_string(offset) + ": " + what});
+    const bool named = place.object == 0 && !context_.empty();
+    report_.findings.push_back({kind, offset, named ? context_ + ": " + what : what, {}});
+    places_.push_back(place);
   }
 
-  void refer(Offset offset) {
+  // `context` names what is looked at where that is no object.
+  template <class Step>
+  void guarded(const char* context, Step step) {
+    context_ = context;
+    try {
+      step();
+    } catch (const Error& error) {
+      damage(error.what(), Slot{});
+    }
+    context_.clear();
+  }
+
+  void take_census() {
+    const heap::PoolFile& file = pool_.file();
+    guarded("the header", [&] { heap::check_pool_header(file.base(), file.size(), file.path()); });
+    heap::survey(file.base(), file.size(), *this);
+    census_.seal(file.size());
+  }
+
+  // ---- What is owned and referred to
+
+  bool own(Offset offset, uint64_t bytes, Slot slot) {
+    Entry* const entry = census_.find(offset);
+    const auto refuse = [&](const std::string& what) {
+      report(Finding::Kind::damage, offset, what, {current_, slot});
+      return false;
+    };
+    if (entry == nullptr) return refuse("owns what is no allocated block");
+    if (entry->kind() != BlockClass::plain) return refuse("owns what is no plain block");
+    if (entry->reached()) return refuse("owns a block that belongs to another owner too");
+    entry->set_reached();
+    if (entry->usable() < bytes) return refuse("owns a block that is too short");
+    return true;
+  }
+
+  void value(Offset offset, Slot slot) {
+    if (!own(offset, 0, slot)) return;
+    try {
+      const blob::View view = blob::view(pool_, offset);
+      if (blob::size_of(view) > census_.find(offset)->usable())
+        return damage("a large value that is longer than its block", slot);
+      if (const char* const flaw = blob::flaw_of(pool_, offset)) damage(flaw, slot);
+    } catch (const Error& error) {
+      damage(error.what(), slot);
+    }
+  }
+
+  void refer(Offset offset, Slot slot) {
     Entry* const entry = census_.find(offset);
     if (entry == nullptr || !entry->object())
-      return report(Finding::Kind::damage, offset, "is referred to, and is no object");
+      return report(Finding::Kind::damage, offset, "refers to what is no object", {current_, slot});
     entry->add_reference();
     reach(*entry);
   }
@@ -87,22 +158,20 @@ class Checker : public object::Tracer {
     open_.push_back(entry.offset());
   }
 
-  template <class Step>
-  void guarded(const char* what, Step step) {
-    try {
-      step();
-    } catch (const Error& error) {
-      report(Finding::Kind::damage, current_, std::string(what) + ": " + error.what());
-    }
-  }
+  // ---- Roots
 
   void roots() {
-    heap::RootObject& root = pool_.root();
-    cell(Cell(root.root), {});
-    cell(Cell(root.root_dict), {});
+    const heap::RootObject& root = pool_.root();
+    guarded("pool.root", [&] { cell(Cell(root.root), {}); });
+    guarded("the pool's own dict", [&] {
+      const Cell dict(root.root_dict);
+      if (dict.kind() != Cell::Kind::object) throw_corrupt("no reference");
+      cell(dict, {});
+    });
     guarded("the class table", [&] { object::trace_classes(pool_, *this); });
     guarded("the undo log", [&] {
       for (const Offset offset : pool_.log().blocks()) block(offset, 0);
+      if (!pool_.log().idle()) throw_corrupt("a transaction is neither open nor over");
     });
     guarded("the limbo list", [&] { limbo(); });
     for (const Offset held : pool_.handles().all())
@@ -110,61 +179,104 @@ class Checker : public object::Tracer {
         reach(*entry);
   }
 
+  // The list as it lies there; that it has an end is seen by its blocks' having one owner.
   void limbo() {
-    for (const Offset segment : pool_.limbo().segments()) block(segment, 0);
-    for (const Offset object : pool_.limbo().objects()) {
-      Entry* const entry = census_.find(object);
-      if (entry == nullptr || !entry->object()) {
-        report(Finding::Kind::limbo, object, "is on limbo, and is no object");
-        continue;
-      }
-      reach(*entry);
+    constexpr uint64_t kSlots = heap::Limbo::kSegmentSlots;
+    constexpr uint64_t kBytes = sizeof(heap::LimboSegment) + kSlots * sizeof(Offset);
+    for (Offset at = pool_.root().limbo; at != 0 && block(at, kBytes);) {
+      const auto* const segment = pool_.at<heap::LimboSegment>(at, kBytes);
+      if (segment->capacity != kSlots) throw_corrupt("a segment of another size");
+      for (uint64_t i = 0; i < kSlots; ++i)
+        if (segment->slots[i] != 0) waiting(segment->slots[i]);
+      at = segment->next;
     }
   }
+  void waiting(Offset object) {
+    Entry* const entry = census_.find(object);
+    if (entry == nullptr || !entry->object())
+      return report(Finding::Kind::limbo, object, "what is on limbo is no object", {0, {}});
+    if (!waiting_.insert(object).second)
+      return report(Finding::Kind::limbo, object, "is on limbo twice", {object, {}});
+    reach(*entry);
+  }
+
+  // ---- Objects
 
   void follow() {
     while (!open_.empty()) {
       current_ = open_.back();
       open_.pop_back();
-      guarded("cannot be read", [&] { object::trace(pool_, current_, *this); });
+      try {
+        object::trace(pool_, current_, *this);
+      } catch (const Error& error) {
+        damage(std::string("cannot be read: ") + error.what(), Slot{});
+      }
       pace_.advance(1);
     }
+    current_ = 0;
+  }
+
+  uint64_t count_of(const Entry& entry) const {
+    return heap::count_of(pool_.at<heap::Counted>(entry.offset())->word);
   }
 
   // Objects that nothing has reached but that have a count: a cycle without a root.
   void mark_cycles() {
     for (Entry& entry : census_.entries()) {
-      if (entry.reached() || !entry.object()) continue;
-      if (heap::count_of(pool_.at<heap::Counted>(entry.offset())->word) == 0) continue;
-      ++report_.cyclic_garbage;
+      if (entry.reached() || !entry.object() || count_of(entry) == 0) continue;
+      const uint64_t before = report_.objects;
       reach(entry);
-      --report_.objects;
       follow();
+      report_.cyclic_garbage += report_.objects - before;
+      report_.objects = before;
     }
   }
 
+  // ---- The verdict
+
   void judge() {
     for (const Entry& entry : census_.entries()) {
+      pace_.poll();
       if (entry.object()) {
         judge_object(entry);
       } else if (!entry.reached()) {
-        report(Finding::Kind::leak, entry.offset(),
-               "a block of " + std::to_string(entry.usable()) + " bytes that nothing owns");
+        ++report_.leaks;
+        report_.leaked_bytes += entry.usable();
+        if (entry.kind() == BlockClass::plain)
+          report(Finding::Kind::leak, entry.offset(),
+                 "a block of " + std::to_string(entry.usable()) + " bytes that nothing owns",
+                 {0, {}});
       }
     }
   }
 
   void judge_object(const Entry& entry) {
-    const uint64_t count = heap::count_of(pool_.at<heap::Counted>(entry.offset())->word);
-    const bool on_limbo = pool_.limbo().contains(entry.offset());
+    const uint64_t count = count_of(entry);
+    const bool on_limbo = waiting_.count(entry.offset()) != 0;
+    const auto tell = [&](Finding::Kind kind, const std::string& what) {
+      report(kind, entry.offset(), what, {entry.offset(), {}});
+    };
     if (count != entry.references()) {
-      report(Finding::Kind::count, entry.offset(),
-             "its reference count is " + std::to_string(count) + ", found " +
-                 std::to_string(entry.references()));
+      tell(Finding::Kind::count, "the reference count is " + std::to_string(count) + ", found " +
+                                     std::to_string(entry.references()));
     } else if (count == 0 && !on_limbo) {
-      report(Finding::Kind::leak, entry.offset(), "an object without references is not on limbo");
+      ++report_.leaks;
+      report_.leaked_bytes += Census::usable(pool_, entry);
+      tell(Finding::Kind::leak, "an object without references that is not on limbo");
     } else if (count != 0 && on_limbo) {
-      report(Finding::Kind::limbo, entry.offset(), "an object with references is on limbo");
+      tell(Finding::Kind::limbo, "an object with references that is on limbo");
+    }
+  }
+
+  void name_places() {
+    if (report_.findings.empty()) return;
+    Paths paths(pool_, census_, pace_);
+    for (size_t i = 0; i < report_.findings.size(); ++i) {
+      Finding& finding = report_.findings[i];
+      finding.path = paths.of(places_[i].object, places_[i].slot);
+      finding.what =
+          (finding.path.empty() ? "" : finding.path + ": ") + finding.what +
+          (finding.offset == 0 ? "" : " (at offset " + std::to_string(finding.offset) + ")");
     }
   }
 
@@ -172,8 +284,11 @@ class Checker : public object::Tracer {
   Pace pace_;
   Census census_;
   CheckReport report_;
-  std::vector<Offset> open_;
-  Offset current_ = 0;
+  std::vector<Place> places_;  // of the findings
+  std::vector<Offset> open_;   // reached, still to be looked at
+  std::unordered_set<Offset> waiting_;
+  std::string context_;
+  Offset current_ = 0;  // the object that is being looked at; 0: none
 };
 
 }  // namespace

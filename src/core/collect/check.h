@@ -24,7 +24,8 @@ namespace nvm::collect {
 struct Finding {
   enum class Kind { damage, count, leak, limbo } kind;
   heap::Offset offset;  // of the block or object concerned, 0: none
-  std::string what;
+  std::string what;     // begins with the path, if there is one
+  std::string path;     // of the object or place, as Python writes it; empty: nothing leads there
 };
 
 struct CheckReport {
@@ -32,6 +33,8 @@ struct CheckReport {
   uint64_t objects = 0;           // counted objects reached
   uint64_t blocks = 0;            // allocated blocks in all
   uint64_t cyclic_garbage = 0;    // objects that nothing but themselves keeps alive
+  uint64_t leaks = 0;             // blocks and objects that nothing owns
+  uint64_t leaked_bytes = 0;
 };
 
 // REQUIRES: the caller surveys the pool (heap::Surveying).

@@ -6,7 +6,6 @@
 
 #include "collect/census.h"
 #include "heap/access.h"
-#include "object/record/class_table.h"
 #include "object/store.h"
 #include "object/trace.h"
 #include "object/value/blob.h"
@@ -17,7 +16,6 @@ namespace {
 
 using heap::Offset;
 using heap::Pool;
-using heap::Type;
 using object::Cell;
 using object::Slot;
 using object::blob::BlobType;
@@ -42,8 +40,7 @@ const char* value_name(BlobType type) {
 class Tally {
  public:
   void count_object(Pool& pool, Offset offset) {
-    const uint64_t word = pool.at<heap::Counted>(offset)->word;
-    ++objects_[pool.type_number(offset) | heap::class_of(word) << kClassShift];
+    ++objects_[type_key(pool, offset)];
     ++containers;
   }
   void count_value(BlobType type) {
@@ -57,22 +54,11 @@ class Tally {
       if (values_[type] != 0) names[value_name(static_cast<BlobType>(type))] = values_[type];
     return names;
   }
-  static std::string type_name(Pool& pool, uint64_t key) {
-    const uint64_t class_id = key >> kClassShift;
-    if (class_id != 0) return object::class_table::name_of(pool, class_id);
-    return name_of(static_cast<Type>(key));
-  }
-  static std::string type_name_at(Pool& pool, Offset offset) {
-    const uint64_t word = pool.at<heap::Counted>(offset)->word;
-    return type_name(pool, pool.type_number(offset) | heap::class_of(word) << kClassShift);
-  }
 
   uint64_t containers = 0;
   uint64_t others = 0;
 
  private:
-  static constexpr unsigned kClassShift = 8;
-
   std::unordered_map<uint64_t, uint64_t> objects_;  // by type and class
   std::array<uint64_t, 8> values_{};                // by BlobType
 };
@@ -191,7 +177,7 @@ class Collector : public object::Tracer {
       garbage_.count_object(pool_, current_);
       object::trace(pool_, current_, *this);
       if (list_garbage_ && report_.met.size() < GcReport::kMostMet)
-        report_.met.push_back({current_, Tally::type_name_at(pool_, current_)});
+        report_.met.push_back({current_, type_name(pool_, type_key(pool_, current_))});
     });
   }
 

@@ -1,32 +1,101 @@
 #include "collect/stats.h"
 
+#include <unordered_map>
+
 #include "collect/census.h"
 #include "heap/layout/heap_walk.h"
+#include "object/record/class_table.h"
+#include "object/trace.h"
 
 namespace nvm::collect {
 
-Stats stats(heap::Pool& pool) {
+namespace {
+
+using heap::Offset;
+using heap::Pool;
+using object::Cell;
+using object::Slot;
+
+class Measure : public object::Tracer {
+ public:
+  Measure(Pool& pool, Stats& stats, const Progress& progress)
+      : pool_(pool), stats_(stats), pace_(progress) {}
+
+  void run() {
+    const heap::PoolFile& file = pool_.file();
+    pace_.begin(heap::heap_totals(file.base(), file.size()).blocks);
+    heap::HeapWalk walk(file.base(), file.size());
+    for (heap::Block block; walk.next(block); pace_.advance(1)) take(block);
+    for (const auto& [key, type] : types_) {
+      TypeStats& named = stats_.types[name_of(key)];
+      named.count += type.count;
+      named.bytes += type.bytes;
+    }
+    pace_.end();
+  }
+
+  // ---- Tracer
+  bool block(Offset offset, uint64_t) override {
+    const heap::PoolFile& file = pool_.file();
+    if (const auto found = heap::quick_block_at(file.base(), file.size(), offset))
+      current_->bytes += found->usable;
+    return true;
+  }
+  void cell(Cell cell, Slot) override {
+    pace_.poll();
+    if (cell.kind() == Cell::Kind::blob) block(cell.offset(), 0);
+  }
+  void damage(const std::string&, Slot) override {}
+  bool examines() const override { return false; }
+
+ private:
+  std::string name_of(uint64_t key) {
+    try {
+      return type_name(pool_, key);
+    } catch (const Error&) {
+      return "unknown";
+    }
+  }
+
+  void take(const heap::Block& block) {
+    stats_.allocated_bytes += block.usable;
+    if (block.internal) return;
+    if (!is_counted(block.type)) {
+      ++stats_.blobs;
+      stats_.blob_bytes += block.usable;
+      return;
+    }
+    ++stats_.objects;
+    current_ = &types_[type_key(pool_, block.offset)];
+    ++current_->count;
+    current_->bytes += block.usable;
+    try {
+      object::trace(pool_, block.offset, *this);
+    } catch (const Error&) {
+      // Damaged, as check() will say: its own block has been counted.
+    }
+  }
+
+  Pool& pool_;
+  Stats& stats_;
+  Pace pace_;
+  std::unordered_map<uint64_t, TypeStats> types_;
+  TypeStats* current_ = nullptr;
+};
+
+}  // namespace
+
+Stats stats(Pool& pool, const Progress& progress) {
   Stats stats;
   const heap::PoolFile& file = pool.file();
   stats.size = file.size();
   stats.limit = file.limit();
-  heap::HeapWalk walk(file.base(), file.size());
-  heap::Block block;
-  while (walk.next(block)) {
-    stats.allocated_bytes += block.usable;
-    if (block.internal) continue;
-    if (is_counted(block.type)) {
-      TypeStats& type = stats.types[name_of(static_cast<heap::Type>(block.type))];
-      ++type.count;
-      type.bytes += block.usable;
-      ++stats.objects;
-    } else {
-      ++stats.blobs;
-      stats.blob_bytes += block.usable;
-    }
-  }
+  Measure(pool, stats, progress).run();
   const heap::HeapTotals totals = heap::heap_totals(file.base(), file.size());
-  stats.free_bytes = totals.free_bytes + totals.run_bytes - totals.run_used_bytes;
+  stats.free_in_chunks = totals.free_bytes;
+  stats.free_in_runs = totals.run_bytes - totals.run_used_bytes;
+  stats.free_bytes = stats.free_in_chunks + stats.free_in_runs;
+  stats.run_bytes = totals.run_bytes;
   stats.largest_free = totals.largest_free;
   stats.limbo = pool.limbo().objects().size();
   stats.classes = pool.root().class_count;

@@ -32,7 +32,8 @@ void trace_list(Pool& pool, Offset list, Tracer& tracer) {
 void trace_tuple(Pool& pool, Offset tuple, Slot::Kind kind, Tracer& tracer) {
   if (tuple::class_id(pool, tuple) > class_table::count(pool))
     tracer.damage("a tuple or value of an unknown class");
-  trace_cells(tuple::cells(pool, tuple), kind, tracer);
+  const std::span<const uint64_t> cells = tuple::cells(pool, tuple);
+  if (tracer.extent(sizeof(tuple::Header) + cells.size_bytes())) trace_cells(cells, kind, tracer);
 }
 
 void trace_boxed(Pool& pool, Offset boxed, Tracer& tracer) {

@@ -21,6 +21,8 @@ class Tracer {
   // A block that this object alone owns (a body, a segment, an index), and how much of it the
   // object uses. False: it must not be read, because it is not the object's or is too short.
   virtual bool block(Offset offset, uint64_t bytes = 0) = 0;
+  // The object itself takes so many bytes. False: its block is shorter, it must not be read.
+  virtual bool extent(uint64_t /*bytes*/) { return true; }
   // A filled slot: what it owns or refers to follows from the cell.
   virtual void cell(Cell cell, Slot slot = {}) = 0;
   // Something is wrong with the object itself (an index that misses an entry, ...).

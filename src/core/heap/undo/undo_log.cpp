@@ -19,6 +19,7 @@ uint64_t align_up(uint64_t value, uint64_t to) { return (value + to - 1) / to * 
 
 TxControl& UndoLog::control() const { return pool_.root().tx; }
 uint64_t UndoLog::generation() const { return generation_of(control().state); }
+bool UndoLog::idle() const { return (control().state & kPhaseMask) == 0; }
 uint64_t UndoLog::number() const { return generation() & kNumberMask; }
 
 // ---- Slots

@@ -56,6 +56,8 @@ class UndoLog {
   void recover();
 
   bool active() const noexcept { return active_; }
+  // The control block says that no transaction is open or has frees pending.
+  bool idle() const;
   void begin();
 
   // Appends the present content of a word or range. REQUIRES active(). Not durable before seal().

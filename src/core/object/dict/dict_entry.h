@@ -23,6 +23,12 @@ class EntryKey {
   // Whether the entry, which has this hash, is that of an equal key.
   bool matches(heap::Pool& pool, const Entry& entry) const;
 
+  // Whether an entry of this very key lies there as store() would write it. What it owns or refers
+  // to may be elsewhere.
+  bool has_form_of(const Entry& entry) const {
+    return entry.mark == mark_ && (!plain() || (entry.low == low_ && entry.high == high_));
+  }
+
   // What a new entry of this key owns beside its value.
   bool plain() const { return kind_ != EntryKind::cell || low_ != 0; }
   // Stores an entry for this key with its mark last; its line is flushed.

@@ -6,6 +6,7 @@
 #include "object/boxed/boxed.h"
 #include "object/key/compare.h"
 #include "object/key/hash.h"
+#include "object/value/blob.h"
 
 namespace nvm::object {
 
@@ -93,6 +94,24 @@ uint32_t hash_of(const Pool& pool, const StoredKey& key) {
       break;
   }
   return folded(pool, hash_of_stored(pool, key.cell));
+}
+
+Value value_of(const Pool& pool, const StoredKey& key) {
+  switch (key.kind) {
+    case StoredKey::Kind::str:
+      return Value::str(key.data, key.length, key.width, key.ascii);
+    case StoredKey::Kind::bytes:
+      return Value::bytes_of(key.data, key.length);
+    case StoredKey::Kind::cell:
+      break;
+  }
+  if (key.cell.kind() == Cell::Kind::object) return Value::object_at(key.cell.offset());
+  if (key.cell.kind() != Cell::Kind::blob) return Value::of(key.cell);
+  return blob::value_of(blob::view(pool, key.cell.offset()));
+}
+
+int compare(const Pool& pool, const StoredKey& a, const StoredKey& b) {
+  return compare(pool, Term::of(pool, value_of(pool, a)), Term::of(pool, value_of(pool, b)));
 }
 
 bool equal(const Pool& pool, const Value& value, Cell stored) {

@@ -47,8 +47,12 @@ class Key {
   uint32_t hash_;
 };
 
-// The hash of a key as it lies there (rebuild, check).
+// The hash of a key as it lies there (rebuild).
 uint32_t hash_of(const heap::Pool& pool, const StoredKey& key);
+// A stored key as a value, which points to where it lies.
+Value value_of(const heap::Pool& pool, const StoredKey& key);
+// A total order in which 0 means equal (compare.h).
+int compare(const heap::Pool& pool, const StoredKey& a, const StoredKey& b);
 // Whether two values, one of them stored, are equal as keys.
 bool equal(const heap::Pool& pool, const Value& value, Cell stored);
 

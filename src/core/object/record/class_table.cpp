@@ -36,6 +36,10 @@ ClassEntry* entry_at(const Pool& pool, Offset table_offset, uint64_t count, uint
   return &table->entries[class_id - 1];
 }
 
+uint64_t bytes_of_table(const Pool& pool, Offset offset) {
+  return bytes_for(table_at(pool, offset)->capacity);
+}
+
 // A table with room for more, and the entries of this one.
 void grow(Operation& op, Offset old, uint64_t count) {
   const uint64_t capacity = std::max(kFirstCapacity, 2 * count + 1);
@@ -100,6 +104,13 @@ uint64_t ensure(Operation& op, std::string_view name) {
 namespace nvm::object {
 namespace {
 
+void trace_name(heap::Pool& pool, Offset offset, Tracer& tracer) {
+  const blob::View view = blob::view(pool, offset);
+  if (!tracer.block(offset, blob::size_of(view))) return;
+  if (view.type != blob::BlobType::str) tracer.damage("a name is no str");
+  if (const char* const flaw = blob::flaw_of(pool, offset, true)) tracer.damage(flaw);
+}
+
 void trace_shapes(heap::Pool& pool, uint64_t class_id, Offset newest, Tracer& tracer) {
   uint64_t count = 0;
   for (Offset offset = newest; offset != 0;) {
@@ -107,9 +118,9 @@ void trace_shapes(heap::Pool& pool, uint64_t class_id, Offset newest, Tracer& tr
     if (shape->class_id != class_id || ++count > kMaxShapes + 1) {
       return tracer.damage("the shapes of class " + std::to_string(class_id) + " are damaged");
     }
-    tracer.block(offset);
-    if (shape->name != 0) tracer.block(shape->name);
-    ShapeCache::of(pool).shape(pool, offset);  // throws if it is not sound
+    if (!tracer.block(offset, sizeof(heap::Shape))) return;
+    if (shape->name != 0) trace_name(pool, shape->name, tracer);
+    check_shape(pool, offset);
     offset = shape->next;
   }
 }
@@ -118,12 +129,13 @@ void trace_shapes(heap::Pool& pool, uint64_t class_id, Offset newest, Tracer& tr
 
 void trace_classes(heap::Pool& pool, Tracer& tracer) {
   const heap::RootObject& root = pool.root();
-  if (root.class_table != 0) tracer.block(root.class_table);
+  if (root.class_count == 0 && root.class_table == 0) return;
+  const uint64_t bytes = class_table::bytes_of_table(pool, root.class_table);
+  if (!tracer.block(root.class_table, bytes)) return;
   for (uint64_t id = 1; id <= root.class_count; ++id) {
     const heap::ClassEntry* const entry =
         class_table::entry_at(pool, root.class_table, root.class_count, id);
-    tracer.block(entry->name);
-    class_table::name_of(pool, id);
+    trace_name(pool, entry->name, tracer);
     trace_shapes(pool, id, entry->first_shape, tracer);
   }
 }

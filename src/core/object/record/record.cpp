@@ -265,6 +265,13 @@ bool set_at(Operation& op, Offset record, Place place, const Value& value) {
   return true;
 }
 
+std::string name_of_slot(Pool& pool, Offset record, uint64_t slot) {
+  const View view(pool, record);
+  if (view.uses_dict()) return ".__dict__";
+  if (slot >= view.count()) throw_damaged(record);
+  return "." + view.info()->names[slot];
+}
+
 // ---- The end
 
 bool destroy_step(Operation& op, Offset record) {
@@ -299,8 +306,13 @@ bool clear_step(Operation& op, Offset record) {
 }
 
 void trace(Pool& pool, Offset record, Tracer& tracer) {
+  const uint64_t id = class_id(pool, record);
+  if (id == 0 || id > class_table::count(pool)) return tracer.damage("is of an unknown class");
   const View view(pool, record);
-  if (const Offset overflow = view.overflow(); overflow != 0) tracer.block(overflow);
+  if (!tracer.extent(header_bytes(view.inline_slots()))) return;
+  if (const Offset overflow = view.overflow();
+      overflow != 0 && !tracer.block(overflow, overflow_bytes(view.overflow_capacity())))
+    return;
   for (uint64_t slot = 0; slot < view.count(); ++slot)
     if (const Cell cell = view.cell(slot); !cell.blank())
       tracer.cell(cell, {Slot::Kind::attribute, slot});

@@ -84,6 +84,9 @@ Cell get_at(heap::Pool& pool, Offset record, Place place, bool& hit);
 // set() of an attribute that is there; false if the record's shape is another.
 bool set_at(heap::Operation& op, Offset record, Place place, const Value& value);
 
+// How Python writes the attribute of a slot: ".name". Error(corrupt) if there is none.
+std::string name_of_slot(heap::Pool& pool, Offset record, uint64_t slot);
+
 bool destroy_step(heap::Operation& op, Offset record);
 // One step of deleting all attributes that own or refer to something; true when none is left. Those
 // in a dict stay: that is an object like any other.

@@ -66,6 +66,8 @@ int32_t ShapeInfo::slot(std::string_view name) const {
   return found == slots.end() ? -1 : found->second;
 }
 
+void check_shape(const Pool& pool, Offset offset) { read_shape(pool, offset); }
+
 // ---- What is known
 
 const ShapeInfo* ShapeCache::Known::find(Offset offset) const {

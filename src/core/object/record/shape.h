@@ -84,6 +84,9 @@ class ShapeCache {
   uint64_t class_ids_known_ = 0;
 };
 
+// Reads a shape as it lies there, whether it is known or not. Throws Error(corrupt) if it is none.
+void check_shape(const heap::Pool& pool, Offset offset);
+
 // The shape that follows `parent` (0: none yet) when `name` is added; made if it is new (a block, a
 // name and a link). 0 if the class has kMaxShapes already.
 Offset shape_with(heap::Operation& op, uint64_t class_id, Offset parent, std::string_view name);

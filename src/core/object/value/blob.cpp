@@ -1,6 +1,8 @@
 #include "object/value/blob.h"
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 #include <string>
 
 #include "object/key/number.h"
@@ -86,6 +88,24 @@ bool is_sound(const View& view) {
   return false;
 }
 
+template <class Character>
+uint32_t largest(const void* characters, uint64_t length) {
+  uint32_t most = 0;
+  for (uint64_t i = 0; i < length; ++i) {
+    Character character;
+    std::memcpy(&character, static_cast<const char*>(characters) + i * sizeof character,
+                sizeof character);
+    most = std::max<uint32_t>(most, character);
+  }
+  return most;
+}
+
+double real_at(const char* data) {
+  double value = 0;
+  std::memcpy(&value, data, sizeof value);
+  return value;
+}
+
 }  // namespace
 
 View view(const heap::Pool& pool, Offset blob) {
@@ -103,6 +123,51 @@ View view(const heap::Pool& pool, Offset blob) {
   pool.at<char>(blob, kHeaderBytes + view.bytes);  // checks where it ends
   view.data = reinterpret_cast<const char*>(word + 1);
   return view;
+}
+
+uint64_t size_of(const View& view) { return kHeaderBytes + view.bytes; }
+
+Value value_of(const View& view) {
+  switch (view.type) {
+    case BlobType::str:
+      return Value::str(view.data, view.length, view.width, view.ascii);
+    case BlobType::bytes:
+      return Value::bytes_of(view.data, view.length);
+    case BlobType::integer:
+      return Value::big_integer(view.data, view.length, view.negative);
+    case BlobType::real:
+      return Value::real_of(real_at(view.data));
+    case BlobType::complex:
+      return Value::complex_of(real_at(view.data), real_at(view.data + sizeof(double)));
+  }
+  throw Error(ErrorKind::internal, "a blob of an unknown type");
+}
+
+bool is_canonical(const void* characters, uint64_t length, unsigned width, bool ascii) {
+  constexpr uint32_t kAsciiEnd = 0x80, kLatin1End = 0x100, kWideEnd = 0x10000, kEnd = 0x110000;
+  if (width == 1) return (largest<uint8_t>(characters, length) < kAsciiEnd) == ascii;
+  const uint32_t most =
+      width == 2 ? largest<uint16_t>(characters, length) : largest<uint32_t>(characters, length);
+  return !ascii && most >= (width == 2 ? kLatin1End : kWideEnd) && most < kEnd;
+}
+
+const char* flaw_of(const heap::Pool& pool, Offset blob, bool name) {
+  const View view = blob::view(pool, blob);
+  const bool text = view.type == BlobType::str;
+  const bool flagged = text ? view.ascii : view.negative;
+  const uint64_t header = Content{.type = view.type,
+                                  .width = text ? view.width : 0U,
+                                  .flag = flagged,
+                                  .length = view.length}
+                              .header();
+  if (*pool.at<uint64_t>(blob) != header) return "a large value with unknown flags";
+  if (text && !is_canonical(view.data, view.length, view.width, view.ascii))
+    return "a str that is not in its narrowest form, or falsely ASCII or not";
+  if (view.type == BlobType::integer && (view.length == 0 || view.data[view.length - 1] == 0))
+    return "an integer with leading zeros";
+  if (!name && value_of(view).kind == Value::Kind::cell)
+    return "a large value that would fit its place";
+  return nullptr;
 }
 
 Offset create(heap::Operation& op, const Value& value) {

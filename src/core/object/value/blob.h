@@ -35,6 +35,17 @@ struct View {
 };
 View view(const heap::Pool& pool, Offset blob);  // Error(corrupt) if it is none
 
+// Bytes that it takes, its header included.
+uint64_t size_of(const View& view);
+// The value; points to the blob. REQUIRES: flaw_of() finds nothing.
+Value value_of(const View& view);
+// What keeps a blob that can be viewed from being what create() makes of a value, nullptr if
+// nothing does: characters in a wider form than they need, leading zeros, a value that fits a cell
+// (the names of classes and attributes may be short).
+const char* flaw_of(const heap::Pool& pool, Offset blob, bool name = false);
+// True if a str of these characters has this width, and is or is not all ASCII.
+bool is_canonical(const void* characters, uint64_t length, unsigned width, bool ascii);
+
 // REQUIRES: value is a str, bytes, int64, integer, real or complex.
 Offset create(heap::Operation& op, const Value& value);
 // Another one with the same content, for another slot.

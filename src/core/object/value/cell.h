@@ -65,6 +65,12 @@ class Cell {
   }
   // Valid cells have at most kShortMax; a damaged one may say more, up to 255.
   constexpr unsigned short_length() const { return static_cast<unsigned>((bits_ >> 40) & 0xFF); }
+  // REQUIRES a str or bytes: what lies behind its characters is zero, as in every cell that was
+  // made.
+  constexpr bool short_is_sound() const {
+    const uint64_t text = bits_ & ((uint64_t{1} << 8 * kShortMax) - 1);
+    return short_length() <= kShortMax && text >> 8 * short_length() == 0;
+  }
   void short_copy(char* destination) const { std::memcpy(destination, &bits_, kShortMax); }
 
   static constexpr Cell blob(Offset offset) { return Cell((kBlob << kShift) | offset); }

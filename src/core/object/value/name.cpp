@@ -25,6 +25,7 @@ unsigned sequence_length(unsigned char first) {
 // By the length of a sequence: what its first byte holds, and the least character that needs it.
 constexpr unsigned char kFirstBits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
 constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+constexpr char32_t kLastCharacter = 0x10FFFF;
 
 // Takes one character off the front.
 char32_t take(std::string_view& utf8) {
@@ -36,7 +37,7 @@ char32_t take(std::string_view& utf8) {
     if ((byte & 0xC0) != 0x80) throw_no_utf8();
     character = character << 6 | (byte & 0x3F);
   }
-  if (character < kLeast[length] || character > 0x10FFFF) throw_no_utf8();
+  if (character < kLeast[length] || character > kLastCharacter) throw_no_utf8();
   utf8.remove_prefix(length);
   return character;
 }
@@ -67,6 +68,7 @@ std::string encode(const void* characters, uint64_t length) {
     Character character;
     std::memcpy(&character, static_cast<const char*>(characters) + i * sizeof character,
                 sizeof character);
+    if (uint32_t{character} > kLastCharacter) throw_corrupt("a name with impossible characters");
     append_utf8(utf8, character);
   }
   return utf8;
