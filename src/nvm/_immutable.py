@@ -313,6 +313,6 @@ def _check_is_class(cls: object) -> None:
 
 
 def _is_persistent(cls: type) -> bool:
-    from nvm._types import PersistentDict, PersistentList, PersistentObject, PersistentSet
+    from nvm import _types
 
-    return issubclass(cls, (PersistentDict, PersistentList, PersistentObject, PersistentSet))
+    return issubclass(cls, tuple(getattr(_types, name) for name in _types.__all__))
