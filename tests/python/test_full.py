@@ -93,6 +93,24 @@ def test_a_full_pool_inside_a_transaction(path: Path) -> None:
         assert pool.check() == []
 
 
+def test_what_takes_out_of_a_list_works_in_a_full_pool(path: Path) -> None:
+    with nvm.open(path, size=32 * MIB) as pool:
+        pool["l"] = list(range(5000))
+        pool["d"] = {i: i for i in range(100)}
+        fill(pool)
+        with pytest.raises(nvm.PoolFullError):
+            while True:
+                pool.root = [pool.root]
+        del pool["l"][0]
+        pool["l"].remove(7)
+        del pool["l"][::2]
+        pool["l"].reverse()
+        del pool["d"][50]
+        assert pool["l"] == [i for i in range(1, 5000) if i != 7][1::2][::-1]
+        assert pool["d"] == {i: i for i in range(100) if i != 50}
+        assert pool.check() == []
+
+
 def test_deleting_makes_room_again(path: Path) -> None:
     with nvm.open(path, size=32 * MIB) as pool:
         fill(pool)

@@ -49,9 +49,8 @@ Offset Operation::allocate_blob(uint64_t bytes) { return reserve(bytes, {false, 
 
 Offset Operation::allocate_object(Type type, uint64_t bytes, uint64_t class_id) {
   const Offset object = reserve(bytes, {true, type});
-  auto* const counted = pool_.at<Counted>(object);
-  pmem::store(&counted->word, counted_word(0, class_id));
-  written(counted, sizeof(Counted));
+  // settle_counts() stores it again, and flushes it.
+  pmem::store(&pool_.at<Counted>(object)->word, counted_word(0, class_id));
   objects_.push_back(object);
   return object;
 }

@@ -47,7 +47,10 @@ void UndoLog::seal() {
 
 // ---- Room
 
-void UndoLog::create() { add_segment(kFirstSlots); }
+void UndoLog::create() {
+  add_segment(kFirstSlots);
+  add_payload(kPayloadBytes);  // so that a full pool can still be changed by what frees
+}
 
 void UndoLog::make_room(uint64_t slots) {
   while (count_ + slots + kSpareSlots > capacity_)
@@ -82,8 +85,14 @@ Offset UndoLog::payload_room(size_t length) {
     payload_used_ += needed;
     return place;
   }
+  add_payload(std::max(needed, kPayloadBytes));
+  payload_ = payloads_.size() - 1;
+  payload_used_ = needed;
+  return payloads_.back().offset + sizeof(PayloadHeader);
+}
+
+void UndoLog::add_payload(uint64_t bytes) {
   PoolFile& file = pool_.mutable_file();
-  const uint64_t bytes = std::max(needed, kPayloadBytes);
   Action actions[2];
   const Offset offset =
       file.reserve(sizeof(PayloadHeader) + bytes, {false, Type::blob}, actions[0]);
@@ -97,9 +106,6 @@ Offset UndoLog::payload_room(size_t length) {
   file.set_value(actions[1], link, offset);
   file.publish(actions, 2);
   payloads_.push_back({offset, bytes});
-  payload_ = payloads_.size() - 1;
-  payload_used_ = needed;
-  return offset + sizeof(PayloadHeader);
 }
 
 void UndoLog::load_chains() {

@@ -49,7 +49,7 @@ class UndoLog {
  public:
   explicit UndoLog(Pool& pool) : pool_(pool) {}
 
-  // Makes the first segment of a new pool.
+  // Makes the first segment and the first payload block of a new pool.
   void create();
   // At open: undoes or finishes what a cut left, then renews the generation. On a private mapping
   // (flag "r") it does the same without allocating or freeing anything.
@@ -90,7 +90,9 @@ class UndoLog {
 
   static constexpr uint64_t kFirstSlots = 1022;
   static constexpr uint64_t kMostSlots = (uint64_t{4} << 20) / 16 - 2;
-  static constexpr uint64_t kPayloadBytes = uint64_t{64} << 10;
+  // With its two headers it takes eight units of the class of libpmemobj's that the first segment
+  // comes from too; 64 KiB would make a run of 4 MiB in each new pool.
+  static constexpr uint64_t kPayloadBytes = uint64_t{8} * 5504 - 32;
 
  private:
   struct Slot {
@@ -132,6 +134,7 @@ class UndoLog {
   void make_room(uint64_t slots);
   void add_segment(uint64_t slots);
   Offset payload_room(size_t length);
+  void add_payload(uint64_t bytes);
   void load_chains();
   void trim();
   void release_chain(Offset* link, std::vector<Offset>& blocks);
