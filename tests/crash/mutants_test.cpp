@@ -51,20 +51,69 @@ Value long_tuple(Values& v) {
   items.push_back(text(kLong));
   return v.tuple(std::move(items));
 }
-// Leaves blocks behind that are full of what looks like entries, cells and headers.
+Value old_dict(Values& v, int entries) {
+  std::vector<Value> items;
+  for (int i = 0; i < entries; ++i) {
+    items.push_back(text("old " + std::to_string(i)));
+    items.push_back(integer(i));
+  }
+  return v.dict(std::move(items));
+}
+Value old_tuple(Values& v) { return v.tuple(std::vector<Value>(8, integer(9))); }
+// Blocks full of what looks like entries, cells and headers.
 Step used_memory() {
   return assign_root([](Values& v) {
     std::vector<Value> items;
-    for (int i = 0; i < 8; ++i) {
-      std::vector<Value> entries;
-      for (int j = 0; j < 15 - i; ++j) {
-        entries.push_back(text("old " + std::to_string(j)));
-        entries.push_back(integer(j));
-      }
-      items.push_back(v.dict(std::move(entries)));
+    for (int i = 0; i < 6; ++i) {
+      items.push_back(old_tuple(v));
+      items.push_back(old_dict(v, 3));
+      items.push_back(old_dict(v, 7));
     }
     return v.list(std::move(items));
   });
+}
+// Frees them. One block of each size lies behind them, so that they are the first to be taken:
+// libpmemobj takes what it needs from the smallest range of free units.
+Step freed() {
+  return assign_root([](Values& v) {
+    return v.list({old_tuple(v), old_dict(v, 3), old_dict(v, 7)});
+  });
+}
+Step freed_for_dict(int entries) {
+  return assign_root([entries](Values& v) {
+    std::vector<Value> items{text("kept"), old_dict(v, 3), text("kept too"), old_dict(v, 7)};
+    for (int i = 2; i < entries; ++i) {
+      items.push_back(text("key " + std::to_string(i)));
+      items.push_back(integer(i));
+    }
+    return v.dict(std::move(items));
+  });
+}
+Step empty_list() {
+  return assign_root([](Values& v) { return v.list({}); });
+}
+// An instance of class `name` at the end of the list.
+Step append_instance(const std::string& name) {
+  return on_root([name](Operation& op, Offset list) {
+    const Offset record = object::record::create(op, object::class_table::ensure(op, name));
+    object::list::append(op, list, Value::object_at(record));
+  });
+}
+std::vector<Step> some_classes(int from, int count) {
+  std::vector<Step> steps;
+  for (int i = from; i < from + count; ++i)
+    steps.push_back(append_instance("m:C" + std::to_string(i)));
+  return steps;
+}
+std::vector<Step> many_attributes(int from, int count) {
+  std::vector<Step> steps;
+  for (int i = from; i < from + count; ++i)
+    steps.push_back(attribute("a" + std::to_string(i), integer(i)));
+  return steps;
+}
+std::vector<Step> operator+(std::vector<Step> steps, const std::vector<Step>& more) {
+  steps.insert(steps.end(), more.begin(), more.end());
+  return steps;
 }
 
 // The process has died inside a transaction of `steps`: their recovery is cut too.
@@ -81,7 +130,7 @@ Scenario opened(Scenario scenario) { return interrupted(std::move(scenario), {})
 // Short runs that pass, between them, every flush and fence of ours.
 std::vector<Scenario> scenarios() {
   std::vector<Step> batch;
-  for (int i = 0; i < 40; ++i) batch.push_back(append(text(kLong)));
+  for (int i = 0; i < 38; ++i) batch.push_back(append(text(kLong)));
   return {
       {"list",
        {small_list()},
@@ -108,7 +157,8 @@ std::vector<Scenario> scenarios() {
        {dict_of(20)},
        {put(text("a"), integer(1)), erase(text("a")), aborted({put(text("b"), integer(3))}),
         put(text("c"), integer(4)), erase(text("key 3"))}},
-      {"growing dict", {dict_of(0)}, many_puts("new", 34)},
+      {"growing dict", {dict_of(14)}, many_puts("new", 4)},
+      {"growing index", {dict_of(19)}, many_puts("new", 2)},
       {"record",
        {instance(), attribute("a", integer(1))},
        {attribute("b", integer(2)), attribute("c", text(kLong)), attribute("d", integer(3)),
@@ -120,22 +170,28 @@ std::vector<Scenario> scenarios() {
        {transaction({insert_at(1, integer(8)), append(integer(9)), set_at(0, integer(4))}),
         aborted({insert_at(0, integer(8)), set_at(2, integer(9))}), append(integer(1)),
         transaction({set_at(0, integer(2)), set_at(1, integer(3))})}},
-      {"large transaction",
-       {small_list()},
-       {transaction(batch), aborted(batch), append(integer(1))}},
+      {"large transaction", {small_list()}, {transaction(batch), append(integer(1))}},
       {"two threads",
        {small_list()},
        {in_another_thread(aborted({set_at(0, integer(5)), append(integer(6))})),
         set_at(0, integer(7)), append(integer(8))}},
       {"memory in use before",
-       {used_memory(), assign_root([](Values&) { return integer(0); })},
+       {used_memory(), freed()},
        {assign_root([](Values& v) {
           return v.dict({text("k"), integer(1)});
         }),
         put(text("l"), integer(2)), put(text("m"), integer(3)), put(text("n"), integer(4))}},
-      {"clogged index",
-       {dict_of(20)},
-       {aborted(many_puts("gone", 40)), put(text("a"), integer(1)), put(text("b"), integer(2))}},
+      {"growing dict in memory in use before",
+       {used_memory(), freed_for_dict(14)},
+       many_puts("new", 6)},
+      {"records in memory in use before",
+       std::vector<Step>{instance()} + many_attributes(0, 6) +
+           std::vector<Step>{used_memory(), freed()},
+       {append_instance("m:C"), append_instance("m:C"), append_instance("m:C")}},
+      {"growing record", std::vector<Step>{instance()} + many_attributes(0, 13),
+       many_attributes(13, 3)},
+      {"growing class table", std::vector<Step>{empty_list()} + some_classes(0, 15),
+       some_classes(15, 2)},
       opened({"opening", {small_list(), append(integer(4))}, {append(integer(5))}}),
       opened({"opening a dict",
               {dict_of(20)},
@@ -162,7 +218,14 @@ struct Superfluous {
   std::string why;
 };
 const std::vector<Superfluous>& superfluous() {
-  static const std::vector<Superfluous> list = {};
+  const std::string same_line = "lies in the line of the count, which settle_counts() flushes";
+  static const std::vector<Superfluous> list = {
+      {"list::write_fresh", SiteSeen::Kind::flush, "a list's header " + same_line},
+      {"dict::create", SiteSeen::Kind::flush, "a dict's header " + same_line},
+      {"make_index", SiteSeen::Kind::flush,
+       "a slot that is no zero counts only if it is right (the rule of slots)"},
+      {"tuple::create", SiteSeen::Kind::flush, "a tuple's length " + same_line},
+  };
   return list;
 }
 
@@ -194,6 +257,7 @@ std::vector<Mutant> mutants_of(const std::vector<Scenario>& all) {
   std::vector<Mutant> mutants;
   for (size_t i = 0; i < all.size(); ++i) {
     const Verdict whole = run(all[i], options_for(all[i]));
+    std::cout << "[   STATES ] " << all[i].name << ": " << whole.summary.states << std::endl;
     for (const std::string& failure : whole.failures)
       ADD_FAILURE() << all[i].name << ": " << failure;
     for (const SiteSeen& site : whole.sites) {

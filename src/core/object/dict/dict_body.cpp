@@ -12,11 +12,10 @@ namespace {
 constexpr uint64_t kLongProbe = 64;
 constexpr uint64_t kFewEntries = 32;  // not worth a rebuild
 
+// A fresh block of zeros, to be told to written() when it is filled.
 Offset allocate_zeroed(Operation& op, uint64_t bytes) {
   const Offset offset = op.allocate_blob(bytes);
-  void* const block = op.at<char>(offset, bytes);
-  pmem::zero(block, bytes);
-  op.written(block, bytes);
+  pmem::zero(op.at<char>(offset, bytes), bytes);
   return offset;
 }
 
@@ -25,7 +24,10 @@ void require_aligned(bool aligned) {
 }
 
 Offset make_index(Operation& op, unsigned log2) {
-  return allocate_zeroed(op, slots_of(log2) * sizeof(uint64_t));
+  const uint64_t bytes = slots_of(log2) * sizeof(uint64_t);
+  const Offset offset = allocate_zeroed(op, bytes);
+  op.written(op.at<char>(offset, bytes), bytes);
+  return offset;
 }
 
 Offset make_inline(Operation& op, uint64_t entries) {
@@ -33,7 +35,7 @@ Offset make_inline(Operation& op, uint64_t entries) {
   require_aligned(offset == align_entry(offset));
   auto* const body = op.at<Body>(offset);
   pmem::store(&body->room, entries);
-  op.written(body, sizeof(Body));
+  op.written(body, inline_bytes(entries));
   return offset;
 }
 
@@ -42,7 +44,7 @@ Offset make_directory(Operation& op, uint64_t pointers, uint64_t index) {
   auto* const body = op.at<Body>(offset);
   pmem::store(&body->index, index);
   pmem::store(&body->room, kLarge | pointers);
-  op.written(body, sizeof(Body));
+  op.written(body, directory_bytes(pointers));
   return offset;
 }
 
@@ -57,6 +59,7 @@ void add_segment(Operation& op, Table& table, uint64_t segment) {
   const uint64_t bytes = segment_entries(segment) * kEntryBytes;
   const Offset offset = allocate_zeroed(op, with_gap(bytes));
   require_aligned(align_entry(offset) + bytes <= offset + with_gap(bytes));
+  op.written(op.at<char>(offset, with_gap(bytes)), with_gap(bytes));
   table.set_segment(segment, offset);
 }
 
