@@ -9,7 +9,7 @@ import time
 import pytest
 
 import nvm
-from interpreter import collect
+from interpreter import collect as collect_python
 from nvm.pmemobj import PersistentDict, PersistentList, PersistentObject
 
 
@@ -25,7 +25,7 @@ MAKERS = {
 
 
 def collected(pool):
-    collect()  # proxies that wait for it
+    collect_python()
     return pool.gc()[1]["collections-gced"]
 
 
@@ -71,6 +71,7 @@ def test_what_a_cycle_owns_goes_with_it(pool):
     pool["a"] = {"text": "long " * 100, "list": [1, "also rather long"], "nested": [[], {}]}
     pool["a"]["self"] = pool["a"]
     del pool["a"]
+    collect_python()
     types, counts = pool.gc()
     assert counts == {
         "containers-total": 6,
@@ -301,6 +302,7 @@ def test_others_read_meanwhile_and_wait_to_write(open_pool):
 
 def test_progress_goes_from_nothing_to_all(pool):
     make_ring(pool, "list", 1000)
+    collect_python()
     calls = []
     pool.gc(progress=lambda done, total: calls.append((done, total)))
     assert calls[0] == (0, 1001)
@@ -326,6 +328,7 @@ def test_an_exception_in_progress_ends_it_and_the_next_one_goes_on(open_pool):
         pool.gc(progress=stop)
     assert pool.check() == []
     pool["a"] = 1
+    collect_python()
     pool.gc()
     assert objects(pool) == 1
 
@@ -349,6 +352,7 @@ def test_a_signal_ends_it_between_two_steps(open_pool):
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert pool.check() == []
+    collect_python()
     pool.gc()
     assert objects(pool) == 1
 
@@ -356,6 +360,7 @@ def test_a_signal_ends_it_between_two_steps(open_pool):
 def test_progress_can_read_and_not_write(pool):
     make_ring(pool, "list", 3)
     pool["a"] = 5
+    collect_python()
     errors = []
 
     def meddle(done, total):
@@ -382,7 +387,7 @@ def test_progress_can_read_and_not_write(pool):
 
 def test_debug_logs_what_was_met(pool, caplog):
     make_ring(pool, "object", 2)
-    collect()
+    collect_python()
     with caplog.at_level(logging.DEBUG, "nvm"):
         pool.gc(debug=True)
     text = caplog.text
