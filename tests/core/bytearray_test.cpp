@@ -187,7 +187,7 @@ TEST_F(ByteArrayTest, HoldsWhatTheModelHolds) {
   };
   for (int round = 0; round < 400; ++round) {
     const std::string before = model;
-    const unsigned how = random() % 3;
+    const uint64_t how = random() % 3;
     if (how != 0) pool().begin();
     for (int i = 0; i < 6; ++i) {
       const uint64_t begin = random() % (model.size() + 1);
