@@ -133,6 +133,7 @@ struct PoolObject {
   PyObject* pickled;       // set: the types that persist_via_pickle() was given
   uint64_t classes_epoch;  // the pool's undo_epoch() that `classes` is of
   PyObject* weakrefs;
+  PyObject* manager;        // the MemoryManager; null until it is asked for
   heap::Handle* root_dict;  // pinned while the pool is open
   char flag;                // "r", "w", "c", "n" or "x"
   bool debug;
@@ -319,6 +320,7 @@ void register_pool(PyObject* module);
 void register_transaction(PyObject* module);
 void register_reading(PyObject* module);
 void register_libraries(PyObject* module);
+void register_memory(PyObject* module);
 void register_list(PyObject* module);
 void register_dict(PyObject* module);
 void register_set(PyObject* module);

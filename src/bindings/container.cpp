@@ -5,6 +5,7 @@
 #include <cstdarg>
 #include <cstring>
 
+#include "memory/memory.h"
 #include "object/store.h"
 #include "pmem/error.h"
 
@@ -133,6 +134,18 @@ PyObject* get_oid(PyObject* self, void*) {
 PyObject* get_pool(PyObject* self, void*) {
   return Ref::borrow(reinterpret_cast<PyObject*>(as_proxy(self)->pool)).release();
 }
+
+PyObject* get_manager(PyObject* self, void*) {
+  return guarded([&] { return memory_manager(as_proxy(self)->pool).release(); });
+}
+
+PyGetSetDef proxy_attributes[] = {
+    {"_p_oid", get_oid, refuse_set, PyDoc_STR("The object's oid: (pool id, offset)."),
+     as_closure("_p_oid")},
+    {"_p_pool", get_pool, refuse_set, PyDoc_STR("The pool that the object lives in."),
+     as_closure("_p_pool")},
+    {"_p_mm", get_manager, refuse_set, PyDoc_STR("The pool's MemoryManager."), as_closure("_p_mm")},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 int refuse_set(PyObject* self, PyObject*, void* name) {
   PyErr_Format(PyExc_AttributeError, "attribute '%s' of '%.100s' objects is not writable",

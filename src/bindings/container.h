@@ -144,9 +144,11 @@ PyObject* refuse_new(PyTypeObject* type, PyObject* args, PyObject* kw);
 // The pool for an object that is made by calling its class; throws a TypeError naming pool.new.
 PoolObject* pool_for_call(const char* type_name);
 
-// Attributes of every persistent object: _p_oid, _p_pool.
+// Attributes of every persistent object: _p_oid, _p_pool, _p_mm; what a type without others has.
+extern PyGetSetDef proxy_attributes[];
 PyObject* get_oid(PyObject* self, void*);
 PyObject* get_pool(PyObject* self, void*);
+PyObject* get_manager(PyObject* self, void*);
 // The setter of attributes that are read-only: PyPy wants one. The closure is the name.
 int refuse_set(PyObject* self, PyObject* value, void* name);
 inline void* as_closure(const char* name) noexcept { return const_cast<char*>(name); }

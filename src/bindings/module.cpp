@@ -43,6 +43,7 @@ void register_all(PyObject* module) {
   register_bytearray(module);
   register_object(module);
   register_front(module);
+  register_memory(module);
   register_libraries(module);
 }
 

@@ -1,6 +1,7 @@
 // Proxies: one a persistent object at a time, found through its handle.
 #include "binding.h"
 #include "heap/access.h"
+#include "memory/memory.h"
 #include "pmem/error.h"
 
 namespace nvm::bindings {
@@ -69,7 +70,8 @@ void throw_no_object(Proxy* proxy) {
 Ref proxy_for(PoolObject* pool, heap::Handle* pinned) {
   Pin pin(pool, pinned);
   if (PyObject* live = live_proxy(pinned)) return Ref::borrow(live);
-  switch (type_of(*pool->pool, pinned)) {
+  const heap::Type type = type_of(*pool->pool, pinned);
+  switch (type) {
     case heap::Type::list:
       return make_proxy(types.list, pool, pin);
     case heap::Type::dict:
@@ -85,6 +87,7 @@ Ref proxy_for(PoolObject* pool, heap::Handle* pinned) {
     case heap::Type::record:
       return make_object_proxy(pool, pin.release());
     default:
+      if (heap::is_raw(static_cast<uint64_t>(type))) return custom_object(pool, pin.release());
       throw_corrupt("damaged: a reference to an object of unknown type");
   }
 }

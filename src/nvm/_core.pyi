@@ -20,6 +20,7 @@ from typing import Any, Callable, Generic, Literal, SupportsIndex, TypeVar, over
 from typing_extensions import ParamSpec, Self, TypeAlias
 
 from nvm._finding import Finding
+from nvm._memory import MemoryManager
 
 _T = TypeVar("_T")
 _S = TypeVar("_S")
@@ -112,6 +113,14 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
 
     root: Any
     """The root object: None in a new pool; anything that can be stored may be assigned."""
+
+    @property
+    def _p_id(self) -> int:
+        """What the oids of the pool's objects begin with."""
+
+    @property
+    def _p_mm(self) -> MemoryManager:
+        """The pool's MemoryManager."""
 
     def __init__(
         self,
@@ -420,6 +429,10 @@ class PersistentList(MutableSequence[_T], Generic[_T]):
         """The object's oid: (pool id, offset)."""
 
     @property
+    def _p_mm(self) -> MemoryManager:
+        """The pool's MemoryManager."""
+
+    @property
     def _p_pool(self) -> PersistentObjectPool:
         """The pool that the object lives in."""
 
@@ -517,6 +530,10 @@ class PersistentDict(MutableMapping[_K, _V], Generic[_K, _V]):
         """The object's oid: (pool id, offset)."""
 
     @property
+    def _p_mm(self) -> MemoryManager:
+        """The pool's MemoryManager."""
+
+    @property
     def _p_pool(self) -> PersistentObjectPool:
         """The pool that the object lives in."""
 
@@ -571,6 +588,10 @@ class PersistentSet(MutableSet[_T], Generic[_T]):
     @property
     def _p_oid(self) -> tuple[int, int]:
         """The object's oid: (pool id, offset)."""
+
+    @property
+    def _p_mm(self) -> MemoryManager:
+        """The pool's MemoryManager."""
 
     @property
     def _p_pool(self) -> PersistentObjectPool:
@@ -914,6 +935,10 @@ class PersistentObject:
         """The object's oid: (pool id, offset)."""
 
     @property
+    def _p_mm(self) -> MemoryManager:
+        """The pool's MemoryManager."""
+
+    @property
     def _p_pool(self) -> PersistentObjectPool:
         """The pool that the object lives in."""
 
@@ -939,3 +964,32 @@ def front_place(attribute: PersistentAttribute, /) -> tuple[int, int] | None:
 
 def front_use(subclass: type, /) -> None:
     """Put a subclass of a persistent type in its place: what is made from now on is of it."""
+
+# What MemoryManager calls (nvm/_memory.py): blocks and objects by their offsets.
+
+class MemoryBlock:
+    """The bytes of a block, as a buffer."""
+
+class Pin:
+    """Keeps the head of an object from being freed."""
+
+    @property
+    def offset(self) -> int:
+        """Where it is; 0: it was undone with its transaction."""
+
+def _memory_alloc(pool: PersistentObjectPool, size: int, type_num: int, zeroed: bool, /) -> int: ...
+def _memory_resize(
+    pool: PersistentObjectPool, block: int, size: int, type_num: int | None, zeroed: bool, /
+) -> int: ...
+def _memory_release(pool: PersistentObjectPool, block: int, /) -> None: ...
+def _memory_describe(
+    pool: PersistentObjectPool, block: int, /
+) -> tuple[int, int, int, str | None]: ...
+def _memory_block(pool: PersistentObjectPool, block: int, /) -> Any: ...
+def _memory_snapshot(pool: PersistentObjectPool, buffer: Any, size: int, /) -> None: ...
+def _memory_add_reference(pool: PersistentObjectPool, object: int, /) -> None: ...
+def _memory_drop_reference(pool: PersistentObjectPool, object: int, /) -> None: ...
+def _memory_adopt(pool: PersistentObjectPool, block: int, class_name: str, /) -> None: ...
+def _memory_orphans(pool: PersistentObjectPool, /) -> list[int]: ...
+def _memory_fetch(pool: PersistentObjectPool, object: int, /) -> Any: ...
+def _memory_pin(pool: PersistentObjectPool, block: int, /) -> Pin: ...

@@ -8,6 +8,7 @@ from nvm._core import (
 )
 from nvm._core import pmemobj_create as create
 from nvm._core import pmemobj_open as open
+from nvm._memory import OID_NULL, MemoryManager, Oid
 from nvm._types import (
     PersistentByteArray,
     PersistentDict,
@@ -20,6 +21,9 @@ from nvm._types import (
 
 __all__ = [
     "MIN_POOL_SIZE",
+    "OID_NULL",
+    "MemoryManager",
+    "Oid",
     "PersistentByteArray",
     "PersistentDict",
     "PersistentFrozenSet",

@@ -26,7 +26,7 @@ class Check : public PoolTest {
  protected:
   collect::CheckReport check(const collect::Progress& progress = {}) {
     const heap::Surveying surveying(pool(), "check()");
-    return collect::check(pool(), progress);
+    return collect::check(pool(), {}, progress);
   }
   void expect_sound() {
     for (const Finding& finding : check().findings) ADD_FAILURE() << finding.what;

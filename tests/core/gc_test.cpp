@@ -19,7 +19,7 @@ class Gc : public PoolTest {
  protected:
   GcReport collect(const collect::Progress& progress = {}, bool list_garbage = false) {
     const heap::Surveying surveying(pool(), "gc()");
-    return collect::gc(pool(), progress, list_garbage);
+    return collect::gc(pool(), {}, progress, list_garbage);
   }
   collect::CheckReport check() {
     const heap::Surveying surveying(pool(), "check()");

@@ -329,7 +329,7 @@ def test_hashes(pool, path):
     file = File(path)
     hash_key = file.word(file.root + 40)
     found = file.hashes("keys")
-    assert len(found) == len(keys)
+    assert len(found) == len(keys) - 1  # 2**61 and 2.0**61 are one key
     for key, stored in found:
         assert stored == folded(hash_of(key), hash_key), key
 

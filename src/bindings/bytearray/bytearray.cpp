@@ -268,13 +268,6 @@ const std::vector<PyMethodDef> kOwnMethods = {
     {"__reduce__", reduce, METH_NOARGS, nullptr},
     {"__reduce_ex__", reduce, METH_O, nullptr}};
 
-PyGetSetDef attributes[] = {
-    {"_p_oid", get_oid, refuse_set, PyDoc_STR("The object's oid: (pool id, offset)."),
-     as_closure("_p_oid")},
-    {"_p_pool", get_pool, refuse_set, PyDoc_STR("The pool that the object lives in."),
-     as_closure("_p_pool")},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-
 PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Proxy, weakrefs), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
@@ -303,7 +296,7 @@ PyTypeObject* add_bytearray(PyObject* module) {
       {Py_tp_richcompare, as_slot(bytearray_compare)},
       {Py_tp_iter, as_slot(PySeqIter_New)},
       {Py_tp_methods, methods.data()},
-      {Py_tp_getset, attributes},
+      {Py_tp_getset, proxy_attributes},
       {Py_tp_members, members},
       {Py_nb_remainder, as_slot(bytearray_modulo)},
       {Py_sq_length, as_slot(length)},

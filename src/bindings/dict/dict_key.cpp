@@ -1,5 +1,6 @@
 // Keys as they are given: hash() first, as Python does, then what the pool makes of them.
 #include "dict/dict.h"
+#include "memory/memory.h"
 #include "pmem/error.h"
 #include "set/set.h"
 #include "tuple/tuple.h"
@@ -25,6 +26,13 @@ bool has_parts(PyObject* key) {
   return PyTuple_Check(key) || PyFrozenSet_Check(key) || is_tuple(key) || is_frozenset(key);
 }
 
+// Persistent objects compare by identity, unless their class says otherwise.
+bool compares_by_own_code(PyObject* part) {
+  PyTypeObject* type = Py_TYPE(part);
+  if (is_proxy(part)) return !inherits_comparison(type, types.object);
+  return is_custom_type(type) && !inherits_comparison(type, &PyBaseObject_Type);
+}
+
 // The first object in a key that does not compare by identity, or null. Does not recurse.
 Ref unfit_part(PyObject* key) {
   std::vector<Ref> open;  // iterators over parts that have parts themselves
@@ -32,8 +40,7 @@ Ref unfit_part(PyObject* key) {
   for (;;) {
     if (part && has_parts(part.get())) {
       open.push_back(checked(PyObject_GetIter(part.get())));
-    } else if (part && is_proxy(part.get()) &&
-               !inherits_comparison(Py_TYPE(part.get()), types.object)) {
+    } else if (part && compares_by_own_code(part.get())) {
       return part;
     }
     if (open.empty()) return {};

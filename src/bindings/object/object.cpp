@@ -334,6 +334,7 @@ PyGetSetDef attributes[] = {
      as_closure("_p_oid")},
     {"_p_pool", get_pool, refuse_set, PyDoc_STR("The pool that the object lives in."),
      as_closure("_p_pool")},
+    {"_p_mm", get_manager, refuse_set, PyDoc_STR("The pool's MemoryManager."), as_closure("_p_mm")},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMemberDef members[] = {

@@ -8,6 +8,7 @@
 
 #include "container.h"
 #include "heap/access.h"
+#include "memory/memory.h"
 #include "object/store.h"
 #include "pmem/error.h"
 #include "pool/open.h"
@@ -70,6 +71,7 @@ int pool_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(pool->classes);
   Py_VISIT(pool->pickled);
+  Py_VISIT(pool->manager);
   for (PyObject* function : pool->on_commit) Py_VISIT(function);
   for (PyObject* function : pool->on_abort) Py_VISIT(function);
   return 0;
@@ -79,6 +81,7 @@ int pool_clear(PyObject* self) {
   PoolObject* pool = as_pool(self);
   if (pool->classes != nullptr) PyDict_Clear(pool->classes);
   if (pool->pickled != nullptr) PySet_Clear(pool->pickled);
+  Py_CLEAR(pool->manager);
   for (PyObject* function : std::exchange(pool->on_commit, {})) Py_DECREF(function);
   for (PyObject* function : std::exchange(pool->on_abort, {})) Py_DECREF(function);
   return 0;
@@ -194,6 +197,17 @@ PyObject* pool_limit(PyObject* self, void*) {
   });
 }
 
+PyObject* pool_id(PyObject* self, void*) {
+  return guarded([&] { return PyLong_FromUnsignedLongLong(usable(as_pool(self)).hash_key()); });
+}
+
+PyObject* pool_manager(PyObject* self, void*) {
+  return guarded([&] {
+    usable(as_pool(self));
+    return memory_manager(as_pool(self)).release();
+  });
+}
+
 PyObject* pool_root(PyObject* self, void*) {
   return guarded([&] {
     heap::Pool& pool = usable(as_pool(self));
@@ -228,6 +242,7 @@ PyObject* make_new(PoolObject* pool, PyObject* type, PyObject* args, PyObject* k
     if (wanted == types.tuple) return new_tuple(pool, args, kw).release();
     if (wanted == types.frozenset) return new_frozenset(pool, args, kw).release();
     if (PyType_IsSubtype(wanted, types.object)) return new_object(pool, wanted, args, kw).release();
+    if (is_custom_type(wanted)) return new_custom(pool, wanted, args, kw).release();
   }
   raise(PyExc_TypeError,
         "new() makes PersistentList, PersistentDict, PersistentSet, PersistentByteArray, "
@@ -272,7 +287,10 @@ PyObject* pool_sync(PyObject* self, PyObject*) {
     // Every operation is durable when it returns; what was stored through buffers is not yet, and
     // what proxies let go is freed here.
     pool.exports().flush();
-    if (pool.writable() && !pool.in_transaction()) const heap::Mutating frees(pool);
+    if (pool.writable() && !pool.in_transaction()) {
+      const heap::Mutating frees(pool);
+    }
+    if (pool.writable()) free_custom_objects(as_pool(self));
     return none();
   });
 }
@@ -341,6 +359,8 @@ PyGetSetDef pool_attributes[] = {
      nullptr},
     {"size", pool_size, nullptr, "Bytes that the file has now.", nullptr},
     {"limit", pool_limit, nullptr, "Bytes that the file may grow to.", nullptr},
+    {"_p_id", pool_id, nullptr, "What the oids of the pool's objects begin with.", nullptr},
+    {"_p_mm", pool_manager, nullptr, "The pool's MemoryManager.", nullptr},
     {}};
 
 PyMemberDef pool_members[] = {
@@ -407,6 +427,8 @@ void close_pool(PoolObject* object) {
   if (!object->pool) return;
   heap::Pool& pool = *object->pool;
   if (pool.closed()) return;
+  if (object->manager != nullptr && pool.writable() && !pool.in_transaction() && !pool.broken())
+    free_custom_objects(object);
   heap::Handle* root_dict = std::exchange(object->root_dict, nullptr);
   if (root_dict != nullptr) unpin(pool, root_dict);
   {

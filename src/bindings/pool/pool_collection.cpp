@@ -4,6 +4,7 @@
 #include "collect/gc.h"
 #include "container.h"
 #include "heap/access.h"
+#include "memory/memory.h"
 #include "object/object.h"
 #include "pool/pool.h"
 #include "pool/progress.h"
@@ -14,10 +15,19 @@ namespace {
 
 PoolObject* as_pool(PyObject* self) { return reinterpret_cast<PoolObject*>(self); }
 
-collect::GcReport gc_unlocked(heap::Pool& pool, const collect::Progress& progress, bool debug) {
-  const heap::Surveying surveying(pool, "gc()");
+collect::GcReport gc_unlocked(heap::Pool& pool, const object::HeldBy& held,
+                              const collect::Progress& progress, bool debug) {
   const Unlocked unlocked;
-  return collect::gc(pool, progress, debug);
+  return collect::gc(pool, held, progress, debug);
+}
+
+// Objects of classes with code of their own are asked what they hold, if there are any.
+collect::GcReport collect_all(PoolObject* owner, const collect::Progress& progress, bool debug) {
+  heap::Pool& pool = *owner->pool;
+  const heap::Surveying surveying(pool, "gc()");
+  collect::GcReport report = gc_unlocked(pool, {}, progress, debug);
+  if (report.untold.empty()) return report;
+  return gc_unlocked(pool, held_by(owner, report.untold, true), progress, debug);
 }
 
 Ref types_of(const collect::GcReport& report) {
@@ -83,7 +93,10 @@ PyObject* pool_gc(PyObject* self, PyObject* args, PyObject* kw) {
     const Ref function = progress_function(progress);
     std::optional<DebugLog> log;
     if (debug != 0) log.emplace(self).before();
-    const collect::GcReport report = gc_unlocked(pool, report_to(function.get()), debug != 0);
+    free_custom_objects(as_pool(self));
+    const collect::GcReport report =
+        collect_all(as_pool(self), report_to(function.get()), debug != 0);
+    free_custom_garbage(as_pool(self), report.heads);
     const Ref types = types_of(report);
     const Ref counts = counts_of(report);
     if (log) log->after(types, counts, met_of(report));

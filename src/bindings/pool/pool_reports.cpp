@@ -5,6 +5,7 @@
 #include "collect/stats.h"
 #include "container.h"
 #include "heap/access.h"
+#include "memory/memory.h"
 #include "object/object.h"
 #include "pool/pool.h"
 #include "pool/progress.h"
@@ -64,10 +65,20 @@ Ref list_of(const std::vector<collect::Finding>& findings) {
   return list;
 }
 
-collect::CheckReport check_unlocked(heap::Pool& pool, const collect::Progress& progress) {
-  const heap::Surveying surveying(pool, "check()");
+collect::CheckReport check_unlocked(heap::Pool& pool, const object::HeldBy& held,
+                                    const collect::Progress& progress) {
   const Unlocked unlocked;
-  return collect::check(pool, progress);
+  return collect::check(pool, held, progress);
+}
+
+// Objects of classes with code of their own are asked what they hold, if there are any that can be.
+collect::CheckReport check_all(PoolObject* owner, const collect::Progress& progress) {
+  heap::Pool& pool = *owner->pool;
+  const heap::Surveying surveying(pool, "check()");
+  collect::CheckReport report = check_unlocked(pool, {}, progress);
+  if (report.untold.empty()) return report;
+  const object::HeldBy held = held_by(owner, report.untold, false);
+  return held.empty() ? report : check_unlocked(pool, held, progress);
 }
 
 PyObject* pool_check(PyObject* self, PyObject* args, PyObject* kw) {
@@ -76,9 +87,9 @@ PyObject* pool_check(PyObject* self, PyObject* args, PyObject* kw) {
   if (!PyArg_ParseTupleAndKeywords(args, kw, "|$O:check", const_cast<char**>(names), &progress))
     return nullptr;
   return guarded([&] {
-    heap::Pool& pool = usable(as_pool(self));
+    usable(as_pool(self));
     const Ref function = progress_function(progress);
-    const collect::CheckReport report = check_unlocked(pool, report_to(function.get()));
+    const collect::CheckReport report = check_all(as_pool(self), report_to(function.get()));
     return list_of(report.findings).release();
   });
 }
@@ -97,8 +108,8 @@ Ref dict_of(const std::map<std::string, collect::TypeStats>& types) {
 }
 
 // What nothing owns, found by a whole check().
-Ref leaks_of(heap::Pool& pool) {
-  const collect::CheckReport report = check_unlocked(pool, report_to(nullptr));
+Ref leaks_of(PoolObject* pool) {
+  const collect::CheckReport report = check_all(pool, report_to(nullptr));
   Ref leaks = checked(PyDict_New());
   set_number(leaks, "count", report.leaks);
   set_number(leaks, "bytes", report.leaked_bytes);
@@ -138,7 +149,8 @@ PyObject* pool_stats(PyObject* self, PyObject* args, PyObject* kw) {
     set_number(dict, "classes", stats.classes);
     set_number(dict, "session", stats.session);
     check(PyDict_SetItemString(dict.get(), "types", dict_of(stats.types).get()));
-    if (with_leaks != 0) check(PyDict_SetItemString(dict.get(), "leaks", leaks_of(pool).get()));
+    if (with_leaks != 0)
+      check(PyDict_SetItemString(dict.get(), "leaks", leaks_of(as_pool(self)).get()));
     return dict.release();
   });
 }

@@ -153,13 +153,6 @@ PyMethodDef methods[] = {
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, PyDoc_STR("See PEP 585")},
     {nullptr, nullptr, 0, nullptr}};
 
-PyGetSetDef attributes[] = {
-    {"_p_oid", get_oid, refuse_set, PyDoc_STR("The object's oid: (pool id, offset)."),
-     as_closure("_p_oid")},
-    {"_p_pool", get_pool, refuse_set, PyDoc_STR("The pool that the object lives in."),
-     as_closure("_p_pool")},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
-
 PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Proxy, weakrefs), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
@@ -180,7 +173,7 @@ PyType_Slot slots[] = {
     {Py_tp_richcompare, as_slot(set_compare)},
     {Py_tp_iter, as_slot(iter)},
     {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
+    {Py_tp_getset, proxy_attributes},
     {Py_tp_members, members},
     {Py_nb_or, as_slot(set_or)},
     {Py_nb_and, as_slot(set_and)},

@@ -188,6 +188,7 @@ Type type_of(const Pool& pool, Offset offset) {
     default:
       break;
   }
+  if (heap::is_raw(static_cast<uint64_t>(type))) return type;
   throw Error(ErrorKind::corrupt,
               "damaged or of a later version: the object at offset " + std::to_string(offset) +
                   " is of type " + std::to_string(static_cast<uint64_t>(type)),

@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "binding.h"
+#include "memory/memory.h"
 #include "object/store.h"
 #include "pmem/error.h"
 #include "values/boxed.h"
@@ -153,6 +154,11 @@ Form encode_plain(PoolObject* pool, PyObject* object, Purpose purpose, Value& va
         type = base;
         continue;
       }
+      if (is_custom_type(type)) {
+        keep = pin_of(pool, object);
+        value = Value::object_at(pin_offset(keep.get()));
+        return Form::plain;
+      }
       if (purpose == Purpose::store) {
         conversion.converter = Converter::for_storing(pool, type);
         if (!conversion.converter) throw Error(ErrorKind::type, refusal(object));
@@ -165,6 +171,15 @@ Form encode_plain(PoolObject* pool, PyObject* object, Purpose purpose, Value& va
       continue;  // it is equal to what is its key
     }
     return Form::plain;
+  }
+}
+
+// Throws Error(stale) for what stands for an object that has been undone.
+void check_alive(PyObject* kept) {
+  if (is_proxy(kept)) {
+    offset_of(as_proxy(kept));
+  } else if (is_pin(kept)) {
+    pin_offset(kept);
   }
 }
 
@@ -396,11 +411,10 @@ Encoded::Encoded(Encoded&& other) noexcept
 Encoded::~Encoded() { Py_XDECREF(keep_); }
 
 void Encoded::begin() {
-  if (keep_ != nullptr && root_.kind == Value::Kind::object) offset_of(as_proxy(keep_));
+  if (keep_ != nullptr && root_.kind == Value::Kind::object) check_alive(keep_);
   if (!parts_) return;
   object::forget(parts_->graph);
-  for (PyObject* object : parts_->keep)
-    if (is_proxy(object)) offset_of(as_proxy(object));
+  for (PyObject* object : parts_->keep) check_alive(object);
 }
 
 void Encoded::set_type(heap::Type type) { root_.node->type = type; }

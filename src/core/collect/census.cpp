@@ -57,9 +57,12 @@ bool is_counted(uint64_t type) noexcept {
   }
 }
 
-// Blocks of Python code that lays out its own (_p_mm.alloc: type numbers from 2^63 on) will be a
-// class of their own here.
-BlockClass class_of_block(uint64_t type) noexcept {
+BlockClass class_of_block(const heap::Pool& pool, const heap::Block& block) {
+  const uint64_t type = block.type;
+  if (heap::is_raw(type)) {
+    const uint64_t word = pool.at<heap::Counted>(block.offset)->word;
+    return heap::class_of(word) != 0 ? BlockClass::object : BlockClass::memory;
+  }
   if (is_counted(type)) return BlockClass::object;
   const bool plain = type == 0 || type == static_cast<uint64_t>(heap::Type::blob);
   return plain ? BlockClass::plain : BlockClass::unknown;
@@ -67,7 +70,8 @@ BlockClass class_of_block(uint64_t type) noexcept {
 
 uint64_t type_key(const heap::Pool& pool, heap::Offset object) {
   const uint64_t word = pool.at<heap::Counted>(object)->word;
-  return pool.type_number(object) | heap::class_of(word) << kTypeBits;
+  const uint64_t type = pool.type_number(object);
+  return (heap::is_raw(type) ? 0 : type) | heap::class_of(word) << kTypeBits;
 }
 
 std::string type_name(heap::Pool& pool, uint64_t key) {
@@ -84,8 +88,8 @@ uint64_t Census::usable(const heap::Pool& pool, const Entry& entry) {
   return (header->size & heap::pmdk::kBlockSizeMask) - sizeof *header;
 }
 
-void Census::add(const heap::Block& block) {
-  entries_.emplace_back(block.offset, class_of_block(block.type), block.usable);
+void Census::add(const heap::Block& block, BlockClass kind) {
+  entries_.emplace_back(block.offset, kind, block.usable);
 }
 
 void Census::seal(uint64_t pool_size) {

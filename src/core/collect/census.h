@@ -15,13 +15,14 @@
 
 namespace nvm::collect {
 
-// What a block is by its type number alone.
+// What a block is by its type number, and, for one of a memory manager, by its class id.
 enum class BlockClass : uint8_t {
   plain,    // no count: a blob, a body, a segment, a table
-  object,   // a counted object of a type known here
+  object,   // a counted object of a type known here, or of a class with code of its own
+  memory,   // mere memory of a memory manager (object/raw/raw.h), whose use others know
   unknown,  // a type number that this version gives to nothing
 };
-BlockClass class_of_block(uint64_t type) noexcept;
+BlockClass class_of_block(const heap::Pool& pool, const heap::Block& block);
 
 // True for the types whose blocks carry a reference count.
 bool is_counted(uint64_t type) noexcept;
@@ -61,7 +62,7 @@ class Census {
  public:
   // Adds blocks in ascending order of their offsets; then seal().
   void reserve(uint64_t blocks) { entries_.reserve(blocks); }
-  void add(const heap::Block& block);
+  void add(const heap::Block& block, BlockClass kind);
   void seal(uint64_t pool_size);
 
   // Bytes in a block.

@@ -23,7 +23,8 @@ constexpr size_t kMostFindings = 1000;
 
 class Checker : public object::Tracer, public heap::HeapVisitor {
  public:
-  Checker(Pool& pool, const Progress& progress) : pool_(pool), pace_(progress) {}
+  Checker(Pool& pool, const object::HeldBy& held, const Progress& progress)
+      : pool_(pool), held_(held), pace_(progress) {}
 
   CheckReport run() {
     take_census();
@@ -42,8 +43,9 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
   void block(const heap::Block& block) override {
     pace_.poll();
     if (block.internal) return;
-    census_.add(block);
-    if (class_of_block(block.type) == BlockClass::unknown)
+    const BlockClass kind = class_of_block(pool_, block);
+    census_.add(block, kind);
+    if (kind == BlockClass::unknown)
       damage(block.offset, "a block of the unknown type " + std::to_string(block.type));
   }
   void damage(Offset at, const std::string& what) override {
@@ -81,6 +83,13 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
   }
   void damage(const std::string& what, Slot slot) override {
     report(Finding::Kind::damage, current_, what, {current_, slot});
+  }
+  const object::Held* held(Offset head) override {
+    const auto found = held_.find(head);
+    if (found != held_.end()) return &found->second;
+    report_.untold.push_back(head);
+    hidden_ = true;
+    return nullptr;
   }
 
  private:
@@ -125,7 +134,8 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
       return false;
     };
     if (entry == nullptr) return refuse("owns what is no allocated block");
-    if (entry->kind() != BlockClass::plain) return refuse("owns what is no plain block");
+    if (entry->kind() != BlockClass::plain && entry->kind() != BlockClass::memory)
+      return refuse("owns what is no plain block");
     if (entry->reached()) return refuse("owns a block that belongs to another owner too");
     entry->set_reached();
     if (entry->usable() < bytes) return refuse("owns a block that is too short");
@@ -235,11 +245,17 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
   // ---- The verdict
 
   void judge() {
+    for (const Entry& entry : census_.entries())
+      hidden_ = hidden_ || (entry.kind() == BlockClass::memory && !entry.reached());
     for (const Entry& entry : census_.entries()) {
       pace_.poll();
       if (entry.object()) {
         judge_object(entry);
-      } else if (!entry.reached()) {
+      } else if (entry.reached()) {
+        continue;
+      } else if (entry.kind() == BlockClass::memory) {
+        ++report_.memory;
+      } else {
         ++report_.leaks;
         report_.leaked_bytes += entry.usable();
         if (entry.kind() == BlockClass::plain)
@@ -256,6 +272,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     const auto tell = [&](Finding::Kind kind, const std::string& what) {
       report(kind, entry.offset(), what, {entry.offset(), {}});
     };
+    if (count > entry.references() && hidden_) return;
     if (count != entry.references()) {
       tell(Finding::Kind::count, "the reference count is " + std::to_string(count) + ", found " +
                                      std::to_string(entry.references()));
@@ -281,9 +298,11 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
   }
 
   Pool& pool_;
+  const object::HeldBy& held_;
   Pace pace_;
   Census census_;
   CheckReport report_;
+  bool hidden_ = false;        // references may lie where nobody can see them
   std::vector<Place> places_;  // of the findings
   std::vector<Offset> open_;   // reached, still to be looked at
   std::unordered_set<Offset> waiting_;
@@ -293,6 +312,8 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
 
 }  // namespace
 
-CheckReport check(Pool& pool, const Progress& progress) { return Checker(pool, progress).run(); }
+CheckReport check(Pool& pool, const object::HeldBy& held, const Progress& progress) {
+  return Checker(pool, held, progress).run();
+}
 
 }  // namespace nvm::collect

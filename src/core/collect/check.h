@@ -18,6 +18,7 @@
 
 #include "collect/progress.h"
 #include "heap/pool.h"
+#include "object/trace.h"
 
 namespace nvm::collect {
 
@@ -29,15 +30,19 @@ struct Finding {
 };
 
 struct CheckReport {
-  std::vector<Finding> findings;  // empty: sound
-  uint64_t objects = 0;           // counted objects reached
-  uint64_t blocks = 0;            // allocated blocks in all
-  uint64_t cyclic_garbage = 0;    // objects that nothing but themselves keeps alive
-  uint64_t leaks = 0;             // blocks and objects that nothing owns
+  std::vector<Finding> findings;     // empty: sound
+  uint64_t objects = 0;              // counted objects reached
+  uint64_t blocks = 0;               // allocated blocks in all
+  uint64_t cyclic_garbage = 0;       // objects that nothing but themselves keeps alive
+  std::vector<heap::Offset> untold;  // objects that `held` does not tell of
+  uint64_t memory = 0;               // blocks of a memory manager that no object told of owns
+  uint64_t leaks = 0;                // blocks and objects that nothing owns
   uint64_t leaked_bytes = 0;
 };
 
-// REQUIRES: the caller surveys the pool (heap::Surveying).
-CheckReport check(heap::Pool& pool, const Progress& progress = {});
+// REQUIRES: the caller surveys the pool (heap::Surveying). `held` tells of objects of classes with
+// code of their own. Where one is not told of, or a memory manager's mere memory belongs to none,
+// references may lie there that nobody finds: counts that are too high are no finding then.
+CheckReport check(heap::Pool& pool, const object::HeldBy& held = {}, const Progress& progress = {});
 
 }  // namespace nvm::collect

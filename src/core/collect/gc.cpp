@@ -65,17 +65,19 @@ class Tally {
 
 class Collector : public object::Tracer {
  public:
-  Collector(Pool& pool, const Progress& progress, bool list_garbage)
-      : pool_(pool), pace_(progress), list_garbage_(list_garbage) {}
+  Collector(Pool& pool, const object::HeldBy& held, const Progress& progress, bool list_garbage)
+      : pool_(pool), held_(held), pace_(progress), list_garbage_(list_garbage) {}
 
   GcReport run() {
     pool_.collect_garbage([this] { pace_.poll(); });
     take_census();
+    if (!report_.untold.empty()) return std::move(report_);
     pace_.begin(census_.entries().size());
     mark();
     examine_garbage();
     repair();
     sweep();
+    note_heads();
     pace_.end();
     report_.types = live_.by_name(pool_);
     report_.containers_total = live_.containers + garbage_.containers;
@@ -102,6 +104,11 @@ class Collector : public object::Tracer {
     }
   }
   void damage(const std::string& what, Slot) override { refuse(what); }
+  const object::Held* held(Offset head) override {
+    const auto found = held_.find(head);
+    if (found == held_.end()) refuse("is of a class whose code nobody has asked");
+    return &found->second;
+  }
   bool examines() const override { return false; }
 
  private:
@@ -118,10 +125,12 @@ class Collector : public object::Tracer {
       pace_.poll();
       if (block.internal) continue;
       current_ = block.offset;
-      const BlockClass kind = class_of_block(block.type);
+      const BlockClass kind = class_of_block(pool_, block);
       // It may refer to anything.
       if (kind == BlockClass::unknown) refuse("is of an unknown type");
-      if (kind == BlockClass::object) census_.add(block);
+      if (kind == BlockClass::object) census_.add(block, kind);
+      if (kind == BlockClass::object && heap::is_raw(block.type) && held_.count(block.offset) == 0)
+        report_.untold.push_back(block.offset);
     }
     census_.seal(pool_.file().size());
   }
@@ -241,10 +250,17 @@ class Collector : public object::Tracer {
     return left;
   }
 
+  void note_heads() {
+    for_each_garbage([this](const Entry& entry) {
+      if (held_.count(entry.offset()) != 0 && is_garbage_still(entry.offset()))
+        report_.heads.push_back(entry.offset());
+    });
+  }
+
   bool is_garbage_still(Offset offset) const {
     const heap::PoolFile& file = pool_.file();
     const auto block = heap::quick_block_at(file.base(), file.size(), offset);
-    return block && is_counted(block->type) && count_of(offset) != 0;
+    return block && heap::is_counted(block->type) && count_of(offset) != 0;
   }
 
   void free_what_was_let_go() {
@@ -252,6 +268,7 @@ class Collector : public object::Tracer {
   }
 
   Pool& pool_;
+  const object::HeldBy& held_;
   Pace pace_;
   const bool list_garbage_;
   Census census_;
@@ -266,8 +283,8 @@ class Collector : public object::Tracer {
 
 }  // namespace
 
-GcReport gc(Pool& pool, const Progress& progress, bool list_garbage) {
-  return Collector(pool, progress, list_garbage).run();
+GcReport gc(Pool& pool, const object::HeldBy& held, const Progress& progress, bool list_garbage) {
+  return Collector(pool, held, progress, list_garbage).run();
 }
 
 }  // namespace nvm::collect

@@ -36,6 +36,7 @@
 
 #include "collect/progress.h"
 #include "heap/pool.h"
+#include "object/trace.h"
 
 namespace nvm::collect {
 
@@ -49,6 +50,11 @@ struct GcReport {
   uint64_t orphans_uncounted = 0;   // freed: count zero, and not on limbo
   uint64_t orphans_miscounted = 0;  // freed: another count than references to it
   uint64_t collections = 0;         // freed: objects that only a cycle kept alive
+  // Objects of classes with code of their own that `held` does not tell of. If there are any,
+  // nothing has been done.
+  std::vector<heap::Offset> untold;
+  // Garbage of such classes: they have to let go what they hold.
+  std::vector<heap::Offset> heads;
   // The garbage, if asked for: its first kMostMet objects.
   struct Met {
     heap::Offset offset;
@@ -61,7 +67,8 @@ struct GcReport {
 // REQUIRES: the caller surveys the pool (heap::Surveying), which is writable. Throws
 // Error(corrupt), with nothing freed, if the pool is damaged; Error(full) if what is left can only
 // be freed with more room; what `progress` throws, which ends the collection between two steps.
-// `progress` counts objects.
-GcReport gc(heap::Pool& pool, const Progress& progress = {}, bool list_garbage = false);
+// `progress` counts objects. `held` tells of each object of a class with code of its own.
+GcReport gc(heap::Pool& pool, const object::HeldBy& held = {}, const Progress& progress = {},
+            bool list_garbage = false);
 
 }  // namespace nvm::collect

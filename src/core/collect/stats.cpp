@@ -60,7 +60,14 @@ class Measure : public object::Tracer {
   void take(const heap::Block& block) {
     stats_.allocated_bytes += block.usable;
     if (block.internal) return;
-    if (!is_counted(block.type)) {
+    const BlockClass kind = class_of_block(pool_, block);
+    if (kind == BlockClass::memory) {
+      TypeStats& memory = stats_.types["memory"];
+      ++memory.count;
+      memory.bytes += block.usable;
+      return;
+    }
+    if (kind != BlockClass::object) {
       ++stats_.blobs;
       stats_.blob_bytes += block.usable;
       return;

@@ -16,6 +16,7 @@ char nothing = 0;  // what an export of no bytes points to
 Export* Exports::open(Offset block, Offset begin, uint64_t size) {
   auto exported = std::make_unique<Export>();
   exported->block_ = block;
+  exported->begin_ = begin;
   exported->size_ = size;
   if (size == 0) {
     exported->data_ = &nothing;
@@ -35,6 +36,23 @@ void Exports::close(Export* exported) noexcept {
   const std::lock_guard lock(mutex_);
   flush(*exported);
   std::erase_if(exports_, [=](const auto& known) { return known.get() == exported; });
+}
+
+bool Exports::exported(Offset block) {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(exports_.begin(), exports_.end(),
+                     [=](const auto& known) { return known->block_ == block; });
+}
+
+std::optional<Offset> Exports::place_of(const void* data, uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& known : exports_) {
+    const auto skipped =
+        reinterpret_cast<uintptr_t>(data) - reinterpret_cast<uintptr_t>(known->data_);
+    if (known->mapping_.attached() && skipped <= known->size_ && size <= known->size_ - skipped)
+      return known->begin_ + skipped;
+  }
+  return std::nullopt;
 }
 
 void Exports::flush(const Export& exported) noexcept {

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "heap/file/shared_mapping.h"
@@ -38,6 +39,7 @@ class Export {
  private:
   friend class Exports;
   Offset block_ = 0;
+  Offset begin_ = 0;
   uint64_t size_ = 0;
   char* data_ = nullptr;
   SharedMapping mapping_;
@@ -52,6 +54,10 @@ class Exports {
   // Error(buffer) if they cannot be mapped.
   Export* open(Offset block, Offset begin, uint64_t size);
   void close(Export* exported) noexcept;
+  // Whether bytes of the block are exported.
+  bool exported(Offset block);
+  // Where in the pool [data, data + size) is, if it lies within one attached export.
+  std::optional<Offset> place_of(const void* data, uint64_t size);
   // Makes durable what has been stored so far.
   void flush() noexcept;
 

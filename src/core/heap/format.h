@@ -34,6 +34,15 @@ enum class Type : uint64_t {
   blob = 64,  // a large owned block that came from libpmemobj's default classes
 };
 
+// Blocks that others lay out (object/raw/raw.h): the other bits are a number of the user's.
+inline constexpr uint64_t kRawType = uint64_t{1} << 63;
+inline constexpr bool is_raw(uint64_t type) { return (type & kRawType) != 0; }
+// Whether a block of this type number begins with a Counted word.
+inline constexpr bool is_counted(uint64_t type) {
+  return is_raw(type) ||
+         (type >= static_cast<uint64_t>(Type::list) && type < static_cast<uint64_t>(Type::blob));
+}
+
 // Every counted object starts with this word: reference count and class id, changed together.
 //   bits 0..39 references from cells and class tables, bits 40..63 class id (0: no class).
 struct Counted {

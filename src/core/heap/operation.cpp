@@ -14,6 +14,10 @@ constexpr size_t kMostPublishedWords = 6;   // beyond that the undo log is cheap
 constexpr size_t kManyWords = 16;           // beyond that words are found by hash
 constexpr size_t kEarly = kMaxActions - 1;  // reservations that are published in one go
 
+bool contains(const std::vector<Offset>& blocks, Offset block) {
+  return std::find(blocks.begin(), blocks.end(), block) != blocks.end();
+}
+
 }  // namespace
 
 Operation::Operation(Pool& pool)
@@ -55,14 +59,22 @@ Offset Operation::allocate_object(Type type, uint64_t bytes, uint64_t class_id) 
   return object;
 }
 
+Offset Operation::allocate_raw(uint64_t type, uint64_t bytes) {
+  return raws_.emplace_back(reserve(bytes, {true, static_cast<Type>(type)}));
+}
+
+void Operation::set_class(Offset object, uint64_t class_id) {
+  uint64_t* const word = &pool_.at<Counted>(object)->word;
+  const uint64_t count = count_of(get(word));
+  set(word, counted_word(count, class_id));
+  if (count == 0) move_to_limbo(object);
+}
+
 // A damaged offset must not reach libpmemobj, which would follow it anywhere.
 void Operation::check_block(Offset block) const {
   const PoolFile& file = *pool_.file_;
   if (quick_block_at(file.base(), file.size(), block)) return;
-  const auto reserved_in = [block](const std::vector<Offset>& blocks) {
-    return std::find(blocks.begin(), blocks.end(), block) != blocks.end();
-  };
-  if (!reserved_in(blocks_) && !reserved_in(pool_.blocks_))
+  if (!contains(blocks_, block) && !contains(pool_.blocks_, block))
     throw_corrupt("damaged: there is no block to free at offset " + std::to_string(block));
 }
 
@@ -90,6 +102,7 @@ void Operation::cancel_unneeded() {
   const auto gone = [&](Offset block) { return cancelled.count(block) != 0; };
   std::erase_if(frees_, gone);
   std::erase_if(objects_, gone);
+  std::erase_if(raws_, gone);
 }
 
 // ---- Words
@@ -288,6 +301,7 @@ void Operation::hand_over() {
   pool_.blocks_.insert(pool_.blocks_.end(), blocks_.begin(), blocks_.end());
   pool_.frees_.insert(pool_.frees_.end(), frees_.begin(), frees_.end());
   pool_.born_.insert(pool_.born_.end(), objects_.begin(), objects_.end());
+  pool_.born_.insert(pool_.born_.end(), raws_.begin(), raws_.end());
   allocations_.clear();
 }
 

@@ -44,6 +44,11 @@ class Operation {
   // A counted object with count zero: its Counted word is written already. It goes to limbo at the
   // commit unless something refers to it by then.
   Offset allocate_object(Type type, uint64_t bytes, uint64_t class_id = 0);
+  // A block that others lay out, of a type number with kRawType; its Counted word is the caller's
+  // to store. It never goes to limbo by itself.
+  Offset allocate_raw(uint64_t type, uint64_t bytes);
+  // Gives a counted block a class id, at the commit; without references it goes to limbo then.
+  void set_class(Offset object, uint64_t class_id);
   // Throws Error(corrupt) if no block starts there.
   void free(Offset block);
 
@@ -134,6 +139,7 @@ class Operation {
   std::vector<Offset> blocks_;   // those of allocations_
   std::vector<Offset> early_;    // blocks of this operation that are published already
   std::vector<Offset> objects_;  // counted objects allocated here
+  std::vector<Offset> raws_;     // blocks of allocate_raw()
   std::vector<Offset> frees_;
   mutable std::vector<Word> words_;
   std::unordered_map<const uint64_t*, size_t> word_index_;  // once there are many words

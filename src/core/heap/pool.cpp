@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -141,6 +142,11 @@ void Pool::check_root() const {
     throw Error(ErrorKind::layout,
                 "the pool uses features that this version does not know: open it with a newer one",
                 0, path_);
+}
+
+bool Pool::is_block(Offset offset) const noexcept {
+  return file_->is_allocated(offset) ||
+         std::find(blocks_.begin(), blocks_.end(), offset) != blocks_.end();
 }
 
 // ---- Guards

@@ -49,6 +49,9 @@ class Pool {
     return state == State::closed || state == State::forked;
   }
 
+  // Something could not be undone: it can only be closed.
+  bool broken() const noexcept { return state_.load(std::memory_order_acquire) == State::broken; }
+
   const PoolFile& file() const noexcept { return *file_; }
   const std::string& path() const noexcept { return path_; }
   bool writable() const noexcept { return writable_; }
@@ -70,6 +73,9 @@ class Pool {
     if (type_number(offset) != static_cast<uint64_t>(type)) throw_bad_type(offset, type);
     return at<T>(offset);
   }
+  // True if an allocated block starts at `offset`, which may be any number at all; also one that
+  // the open transaction has reserved.
+  bool is_block(Offset offset) const noexcept;
   uint64_t type_number(Offset offset) const { return at<uint64_t>(offset - 16, 24)[1]; }
   Offset offset_of(const void* pointer) const noexcept {
     return static_cast<Offset>(static_cast<const char*>(pointer) - base_);

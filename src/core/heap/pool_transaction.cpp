@@ -46,6 +46,7 @@ void Pool::commit_outermost() {
     for (bool done = false; !done;) {
       try {
         std::lock_guard latch(latch_);
+        exports_.flush();
         log_.commit(allocations_, blocks_, frees_);
         done = true;
       } catch (const Error& error) {

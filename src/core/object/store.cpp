@@ -189,8 +189,12 @@ bool destroy(Operation& op, Offset object) {
     case Type::persistent_frozenset:
       return tuple::destroy_step(op, object);
     default:
-      throw_corrupt("an object of an unknown type at offset " + std::to_string(object));
+      break;
   }
+  // It stays on limbo: only its class knows what it holds (raw.h).
+  if (heap::is_raw(op.pool().type_number(object)))
+    throw Error(ErrorKind::value, "an object of a class with code of its own");
+  throw_corrupt("an object of an unknown type at offset " + std::to_string(object));
 }
 
 bool clear_step(Operation& op, Offset object) {

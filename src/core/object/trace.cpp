@@ -6,6 +6,7 @@
 #include "object/bytearray/bytearray.h"
 #include "object/dict/dict.h"
 #include "object/list/list_body.h"
+#include "object/raw/raw.h"
 #include "object/record/class_table.h"
 #include "object/record/record.h"
 #include "object/tuple/tuple.h"
@@ -41,6 +42,17 @@ void trace_boxed(Pool& pool, Offset boxed, Tracer& tracer) {
   trace_tuple(pool, boxed, Slot::Kind::item, tracer);
 }
 
+void trace_raw(Pool& pool, Offset head, Tracer& tracer) {
+  const raw::View view = raw::view(pool, head);
+  if (view.class_id > class_table::count(pool)) tracer.damage("an object of an unknown class");
+  if (!tracer.extent(sizeof(raw::Raw) + view.size)) return;
+  const Held* const held = tracer.held(head);
+  if (held == nullptr) return;
+  for (const Offset block : held->blocks) tracer.block(block);
+  for (uint64_t i = 0; i < held->references.size(); ++i)
+    tracer.cell(Cell::object(held->references[i]), {Slot::Kind::item, i});
+}
+
 }  // namespace
 
 void trace(Pool& pool, Offset object, Tracer& tracer) {
@@ -63,6 +75,7 @@ void trace(Pool& pool, Offset object, Tracer& tracer) {
     case Type::record:
       return record::trace(pool, object, tracer);
     default:
+      if (heap::is_raw(pool.type_number(object))) return trace_raw(pool, object, tracer);
       tracer.damage("an object of an unknown type");
   }
 }

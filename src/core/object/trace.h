@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "heap/pool.h"
 #include "object/value/cell.h"
@@ -15,6 +17,13 @@ struct Slot {
   uint64_t number = 0;  // an index, the number of an entry, or that of an attribute's slot
 };
 
+// What an object of a class with code of its own (raw/raw.h) refers to and owns, as its class says.
+struct Held {
+  std::vector<Offset> references;
+  std::vector<Offset> blocks;
+};
+using HeldBy = std::unordered_map<Offset, Held>;  // by the object's head
+
 class Tracer {
  public:
   virtual ~Tracer() = default;
@@ -27,6 +36,8 @@ class Tracer {
   virtual void cell(Cell cell, Slot slot = {}) = 0;
   // Something is wrong with the object itself (an index that misses an entry, ...).
   virtual void damage(const std::string& what, Slot slot = {}) = 0;
+  // What the object at `head` holds; nullptr: nobody knows.
+  virtual const Held* held(Offset /*head*/) { return nullptr; }
   // False: only what is owned and referred to matters, not whether the rest is sound.
   virtual bool examines() const { return true; }
 };

@@ -123,7 +123,10 @@ Term of_object(const Pool& pool, Offset offset) {
       term.type = static_cast<Type>(pool.type_number(offset));
       return term;
     default:
-      throw_corrupt("an object of an unknown type at offset " + std::to_string(offset));
+      if (!heap::is_raw(pool.type_number(offset)))
+        throw_corrupt("an object of an unknown type at offset " + std::to_string(offset));
+      term.kind = Term::Kind::identity;
+      return term;
   }
 }
 

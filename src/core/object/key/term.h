@@ -28,7 +28,7 @@ struct Term {
     bytes,
     tuple,
     frozenset,
-    identity,    // a record: equal only to itself
+    identity,    // a record, or the head of an object (raw.h): equal only to itself
     unhashable,  // a list, dict, set, bytearray or boxed value without a key
     scoped,      // a boxed value that is equal to its like only: a container of its key
   };
