@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from interpreter import cpython_only
 from nvm import _immutable
 
 ROOT = Path(__file__).parents[2]
 
 
+@cpython_only("there are no buffers there yet")
 @pytest.mark.parametrize("page", ["first-steps.md", "own-types.md"])
 def test_the_examples_of(page, path):
     results = doctest.testfile(

@@ -310,8 +310,10 @@ PyTypeObject* add_bytearray(PyObject* module) {
       {Py_mp_length, as_slot(length)},
       {Py_mp_subscript, as_slot(subscript)},
       {Py_mp_ass_subscript, as_slot(assign_subscript)},
+#ifndef PYPY_VERSION  // which does not tell when a buffer is released
       {Py_bf_getbuffer, as_slot(bytearray_get_buffer)},
       {Py_bf_releasebuffer, as_slot(bytearray_release_buffer)},
+#endif
       {0, nullptr}};
   PyType_Spec spec = {"nvm.pmemobj.PersistentByteArray", sizeof(ByteArrayProxy), 0, kContainerFlags,
                       slots};

@@ -23,6 +23,9 @@ MemoryBlock* as_block(PyObject* self) { return reinterpret_cast<MemoryBlock*>(se
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   view->obj = nullptr;
   return guarded_int([&] {
+#ifdef PYPY_VERSION
+    raise(PyExc_BufferError, "PyPy does not tell when a buffer is released: there are none yet");
+#endif
     heap::Pool& pool = usable(as_block(self)->pool);
     heap::Export* const exported = heap::read(pool, [&] {
       const raw::View found = raw::view(pool, as_block(self)->block);
