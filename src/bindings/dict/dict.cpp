@@ -306,6 +306,7 @@ PyType_Slot slots[] = {
     {Py_tp_richcompare, as_slot(dict_compare)},
     {Py_tp_iter, as_slot(iter)},
     {Py_tp_methods, methods},
+    // NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): only its address counts
     {Py_tp_getset, proxy_attributes},
     {Py_tp_members, members},
     {Py_nb_or, as_slot(dict_or)},

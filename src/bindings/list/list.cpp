@@ -325,6 +325,7 @@ PyType_Slot slots[] = {
     {Py_tp_richcompare, as_slot(list_compare)},
     {Py_tp_iter, as_slot(list_iter)},
     {Py_tp_methods, methods},
+    // NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): only its address counts
     {Py_tp_getset, proxy_attributes},
     {Py_tp_members, members},
     {Py_sq_length, as_slot(length)},
