@@ -125,6 +125,8 @@ def test_garbage_that_refers_to_live_data(pool):
     assert collected(pool) == 3
     assert pool["live"] == {"name": "long enough for a block", "items": [1, 2]}
     del pool["live"]
+    collect_python()
+    pool.sync()
     assert objects(pool) == 1
 
 

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nvm
+from interpreter import collect
 from nvm.pmemobj import PersistentList, PersistentObject, PersistentObjectPool
 from values_of_types import (
     ALL,
@@ -124,6 +125,8 @@ def test_an_instance_is_stored_once_for_one_store(pool: Pool) -> None:
     assert pool.root[0] == pool.root[99] == value
     before = pool.stats()["blobs"]
     pool.root = None
+    collect()
+    pool.sync()
     assert pool.stats()["blobs"] < before
 
 

@@ -191,12 +191,12 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
 
   // The list as it lies there; that it has an end is seen by its blocks' having one owner.
   void limbo() {
-    constexpr uint64_t kSlots = heap::Limbo::kSegmentSlots;
-    constexpr uint64_t kBytes = sizeof(heap::LimboSegment) + kSlots * sizeof(Offset);
-    for (Offset at = pool_.root().limbo; at != 0 && block(at, kBytes);) {
-      const auto* const segment = pool_.at<heap::LimboSegment>(at, kBytes);
-      if (segment->capacity != kSlots) throw_corrupt("a segment of another size");
-      for (uint64_t i = 0; i < kSlots; ++i)
+    constexpr uint64_t slots = heap::Limbo::kSegmentSlots;
+    constexpr uint64_t bytes = sizeof(heap::LimboSegment) + slots * sizeof(Offset);
+    for (Offset at = pool_.root().limbo; at != 0 && block(at, bytes);) {
+      const auto* const segment = pool_.at<heap::LimboSegment>(at, bytes);
+      if (segment->capacity != slots) throw_corrupt("a segment of another size");
+      for (uint64_t i = 0; i < slots; ++i)
         if (segment->slots[i] != 0) waiting(segment->slots[i]);
       at = segment->next;
     }

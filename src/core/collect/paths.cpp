@@ -105,6 +105,7 @@ bool Paths::extent(uint64_t bytes) {
 }
 
 void Paths::walk() {
+  // NOLINTNEXTLINE(modernize-loop-convert): the queue grows meanwhile
   for (size_t next = 0; next < queue_.size(); ++next) {
     current_ = queue_[next];
     try {

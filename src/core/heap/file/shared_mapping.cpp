@@ -57,10 +57,10 @@ void SharedMapping::swap(SharedMapping& other) noexcept {
 
 void SharedMapping::detach() noexcept {
   if (!attached()) return;
-  constexpr int kFlags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
+  constexpr int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
   const auto offset = static_cast<off_t>(position_);
-  if (::mmap(pages_, length_, kAccess, kFlags, file_.get(), offset) == MAP_FAILED)
-    ::mmap(pages_, length_, kAccess, kFlags | MAP_ANONYMOUS, -1, 0);
+  if (::mmap(pages_, length_, kAccess, flags, file_.get(), offset) == MAP_FAILED)
+    static_cast<void>(::mmap(pages_, length_, kAccess, flags | MAP_ANONYMOUS, -1, 0));
   file_.reset();
 }
 
