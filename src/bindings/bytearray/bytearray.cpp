@@ -296,7 +296,6 @@ PyTypeObject* add_bytearray(PyObject* module) {
       {Py_tp_richcompare, as_slot(bytearray_compare)},
       {Py_tp_iter, as_slot(PySeqIter_New)},
       {Py_tp_methods, methods.data()},
-      // NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): only its address counts
       {Py_tp_getset, proxy_attributes},
       {Py_tp_members, members},
       {Py_nb_remainder, as_slot(bytearray_modulo)},

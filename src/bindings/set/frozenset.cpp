@@ -58,6 +58,7 @@ PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Proxy, weakrefs), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 
+// NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): of proxy_attributes the address counts
 PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>("A frozenset that lives in a pool and keeps its identity.\n\n"
                                   "It behaves as the built-in frozenset does. Made by "
@@ -71,7 +72,6 @@ PyType_Slot slots[] = {
     {Py_tp_richcompare, as_slot(set_compare)},
     {Py_tp_iter, as_slot(iter)},
     {Py_tp_methods, methods},
-    // NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): only its address counts
     {Py_tp_getset, proxy_attributes},
     {Py_tp_members, members},
     {Py_nb_or, as_slot(set_or)},

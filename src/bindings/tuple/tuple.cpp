@@ -215,6 +215,7 @@ PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Proxy, weakrefs), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr}};
 
+// NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): of proxy_attributes the address counts
 PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>("A tuple that lives in a pool and keeps its identity.\n\n"
                                   "It behaves as the built-in tuple does. Made by "
@@ -228,7 +229,6 @@ PyType_Slot slots[] = {
     {Py_tp_richcompare, as_slot(compare)},
     {Py_tp_iter, as_slot(iter)},
     {Py_tp_methods, methods},
-    // NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): only its address counts
     {Py_tp_getset, proxy_attributes},
     {Py_tp_members, members},
     {Py_nb_add, as_slot(add)},

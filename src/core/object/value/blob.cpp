@@ -144,11 +144,11 @@ Value value_of(const View& view) {
 }
 
 bool is_canonical(const void* characters, uint64_t length, unsigned width, bool ascii) {
-  constexpr uint32_t kAsciiEnd = 0x80, kLatin1End = 0x100, kWideEnd = 0x10000, kEnd = 0x110000;
-  if (width == 1) return (largest<uint8_t>(characters, length) < kAsciiEnd) == ascii;
+  constexpr uint32_t ascii_end = 0x80, latin1_end = 0x100, wide_end = 0x10000, end = 0x110000;
+  if (width == 1) return (largest<uint8_t>(characters, length) < ascii_end) == ascii;
   const uint32_t most =
       width == 2 ? largest<uint16_t>(characters, length) : largest<uint32_t>(characters, length);
-  return !ascii && most >= (width == 2 ? kLatin1End : kWideEnd) && most < kEnd;
+  return !ascii && most >= (width == 2 ? latin1_end : wide_end) && most < end;
 }
 
 const char* flaw_of(const heap::Pool& pool, Offset blob, bool name) {
