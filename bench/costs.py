@@ -46,6 +46,7 @@ class Cost:
 
 LIST_READ = "header, body, cell"
 DICT_READ = "header, body, slot, segment's offset, entry"
+BYTE_READ = "header, body, word"
 COSTS = (
     Cost("list.read.warm", LIST_READ, 1),
     Cost("list.write", LIST_READ, 0, ("list", "`l[i] = small` over a small value")),
@@ -61,6 +62,9 @@ COSTS = (
     Cost("set.contains", DICT_READ),
     Cost("set.add", DICT_READ, 0, ("set", "`add(small)`, more elements")),
     Cost("set.discard", DICT_READ, 0, ("set", "`discard(small)`, another element")),
+    Cost("bytearray.read", BYTE_READ),
+    Cost("bytearray.write", BYTE_READ, 0, ("bytearray", "`b[i] = byte`")),
+    Cost("bytearray.append", BYTE_READ, 0, ("bytearray", "`append(byte)`, `+=` into spare room")),
     Cost("object.read", "header with the shape word, slot", 1),
     Cost(
         "object.write",

@@ -10,6 +10,7 @@ import pytest
 
 import nvm
 from interpreter import collect as collect_python
+from interpreter import cpython_only
 from nvm.pmemobj import PersistentDict, PersistentList, PersistentObject
 
 
@@ -165,6 +166,19 @@ def test_classes_are_told_by_their_names(pool):
     }
     assert counts["containers-live"] == 5
     assert counts["other-live"] == 4
+
+
+@cpython_only("no bytearrays yet")
+def test_bytearrays_refer_to_nothing(pool):
+    before = pool.gc()[1]
+    pool["data"] = [bytearray(b"some bytes")]
+    pool["data"].append(pool["data"])
+    after = pool.gc()[1]
+    assert after["containers-live"] == before["containers-live"] + 1
+    assert after["other-live"] == before["other-live"] + 1
+    del pool["data"]
+    assert pool.gc()[1]["collections-gced"] == 2
+    assert pool.stats()["types"].get("bytearray") is None
 
 
 # ---- What is kept

@@ -41,7 +41,9 @@ class Tally {
  public:
   void count_object(Pool& pool, Offset offset) {
     ++objects_[type_key(pool, offset)];
-    ++containers;
+    ++objects;
+    ++(pool.type_number(offset) == static_cast<uint64_t>(heap::Type::bytearray) ? others
+                                                                                : containers);
   }
   void count_value(BlobType type) {
     ++values_[static_cast<size_t>(type) % values_.size()];
@@ -55,6 +57,7 @@ class Tally {
     return names;
   }
 
+  uint64_t objects = 0;
   uint64_t containers = 0;
   uint64_t others = 0;
 
@@ -180,7 +183,7 @@ class Collector : public object::Tracer {
 
   void examine_garbage() {
     tally_ = &garbage_;
-    garbage_count_ = census_.entries().size() - live_.containers;
+    garbage_count_ = census_.entries().size() - live_.objects;
     for_each_garbage([this](const Entry& entry) {
       current_ = entry.offset();
       garbage_.count_object(pool_, current_);

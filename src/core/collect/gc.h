@@ -45,7 +45,7 @@ struct GcReport {
   std::map<std::string, uint64_t> types;
   uint64_t containers_total = 0;  // objects that can refer to others, before the collection
   uint64_t containers_live = 0;   // of these, what a root leads to
-  uint64_t other_total = 0;       // values in blocks of their own: long str, bytes, int, ...
+  uint64_t other_total = 0;       // values in blocks of their own (long str, int, ...), bytearrays
   uint64_t other_live = 0;
   uint64_t orphans_uncounted = 0;   // freed: count zero, and not on limbo
   uint64_t orphans_miscounted = 0;  // freed: another count than references to it
