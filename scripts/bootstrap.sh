@@ -26,8 +26,17 @@ libpmem-dev|PMDK: libpmem
 libpmemobj-dev|PMDK: libpmemobj
 libxxhash-dev|the hash of keys and checksums
 "
+# The kit's; without them nvm.pmem2 and so on are not built.
+kit_packages="
+libpmem2-dev|PMDK: libpmem2, for nvm.pmem2
+libpmemlog-dev|PMDK: libpmemlog, for nvm.pmemlog
+libpmemblk-dev|PMDK: libpmemblk, for nvm.pmemblk
+libpmempool-dev|PMDK: libpmempool, for nvm.pmempool
+libmemkind-dev|libmemkind, for nvm.vmem
+"
 test_packages="
 $demo_packages
+$kit_packages
 binutils|readelf, for the check of the link order
 ccache|compiles nothing twice
 libgtest-dev|GoogleTest, for the tests of the core
@@ -120,7 +129,11 @@ case $purpose in
   venv) make_venv "$2" "$3" build test; exit ;;
   pythons) other_pythons; exit ;;
 esac
-if [ "$purpose" = test ]; then packages=$test_packages; else packages=$demo_packages; fi
+case $purpose in
+  demo) packages=$demo_packages ;;
+  bench) packages=$demo_packages$kit_packages ;;
+  test) packages=$test_packages ;;
+esac
 [ -n "$(find_python)" ] ||
   packages+=$'\npython3|runs it\npython3-venv|its virtual environments\npython3-dev|its headers\n'
 install_missing "$packages"

@@ -48,7 +48,7 @@ package() {
     --config-settings=cmake.build-type=RelWithDebInfo \
     --config-settings=cmake.define.NVM_CORE_DIR="$root/build/release" \
     --config-settings=cmake.define.NVM_WERROR=$werror
-  "$python" scripts/check_link_order.py "$folder"/src/bindings/_core*.so
+  "$python" scripts/check_link_order.py "$folder"/src/bindings/_{core,kit}*.so
   printf '%s' "$wanted" >"$stamp"
 }
 

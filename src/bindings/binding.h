@@ -16,107 +16,13 @@
 #include <utility>
 #include <vector>
 
+#include "common/python.h"
 #include "heap/access.h"
 #include "heap/pool.h"
 #include "object/value/cell.h"
 #include "object/value/value.h"
 
 namespace nvm::bindings {
-
-// Owns one reference.
-class Ref {
- public:
-  Ref() = default;
-  explicit Ref(PyObject* owned) : object_(owned) {}
-  Ref(Ref&& other) noexcept : object_(other.release()) {}
-  Ref& operator=(Ref&& other) noexcept {
-    PyObject* old = object_;
-    object_ = other.release();
-    Py_XDECREF(old);
-    return *this;
-  }
-  ~Ref() { Py_XDECREF(object_); }
-  static Ref borrow(PyObject* object) {
-    Py_XINCREF(object);
-    return Ref(object);
-  }
-  PyObject* get() const noexcept { return object_; }
-  PyObject* release() noexcept {
-    PyObject* object = object_;
-    object_ = nullptr;
-    return object;
-  }
-  explicit operator bool() const noexcept { return object_ != nullptr; }
-
- private:
-  PyObject* object_ = nullptr;
-};
-
-// A Python exception is set; thrown through C++ code that must be unwound.
-struct PythonError {};
-
-// Sets the Python exception for the C++ exception in flight (errors.cpp). Call inside catch.
-void set_python_error() noexcept;
-
-// Lets the interpreter's lock go for its lifetime.
-class Unlocked {
- public:
-  Unlocked() : state_(PyEval_SaveThread()) {}
-  ~Unlocked() { PyEval_RestoreThread(state_); }
-  Unlocked(const Unlocked&) = delete;
-  Unlocked& operator=(const Unlocked&) = delete;
-
- private:
-  PyThreadState* state_;
-};
-
-// Holds the interpreter's lock for its lifetime, held already or not.
-class Locked {
- public:
-  Locked() : state_(PyGILState_Ensure()) {}
-  ~Locked() { PyGILState_Release(state_); }
-  Locked(const Locked&) = delete;
-  Locked& operator=(const Locked&) = delete;
-
- private:
-  PyGILState_STATE state_;
-};
-
-// Runs the handlers of signals that have come; throws PythonError if one raises (wait.cpp).
-void check_signals();
-
-// A thread that asks for the interpreter's lock during its exit is ended by it (pthread_exit),
-// which would unwind through code that must not be. Such a thread stops here instead, as all do
-// from Python 3.14 on (wait.cpp).
-[[noreturn]] void stop_thread() noexcept;
-
-// Runs f, which returns PyObject* (or int for slots); any exception becomes a Python one.
-template <class F>
-auto guarded(F&& f, decltype(f()) failure = {}) noexcept -> decltype(f()) {
-  try {
-    return f();
-  } catch (...) {
-    set_python_error();
-    return failure;
-  }
-}
-template <class F>
-int guarded_int(F&& f) noexcept {
-  try {
-    return f();
-  } catch (...) {
-    set_python_error();
-    return -1;
-  }
-}
-// Throws PythonError if the reference is null.
-inline Ref checked(PyObject* object) {
-  if (object == nullptr) throw PythonError{};
-  return Ref(object);
-}
-inline void check(int result) {
-  if (result < 0) throw PythonError{};
-}
 
 // A level of a transaction: how it was begun, and so how it has to end (transaction.cpp).
 struct Level {
@@ -167,9 +73,6 @@ struct Types {
   PyTypeObject* attribute = nullptr;    // attribute.cpp: what stands for one on a class
 };
 extern Types types;
-
-// Makes a heap type and adds it to the module under the last part of its name (module.cpp).
-PyTypeObject* add_type(PyObject* module, PyType_Spec& spec);
 
 bool is_proxy(PyObject* object) noexcept;  // of any of the persistent types (proxy.cpp)
 inline Proxy* as_proxy(PyObject* object) noexcept { return reinterpret_cast<Proxy*>(object); }
@@ -312,7 +215,6 @@ class Decoded {
 
 // The registers of module.cpp: each adds the functions and types of one file to the module. They
 // throw PythonError.
-void register_errors(PyObject* module);
 void register_waiting(PyObject* module);
 void register_process(PyObject* module);
 void register_open(PyObject* module);

@@ -2,7 +2,6 @@
 #include "container.h"
 
 #include <bit>
-#include <cstdarg>
 #include <cstring>
 
 #include "memory/memory.h"
@@ -24,42 +23,12 @@ Ref new_container(PoolObject* pool, PyObject* content, heap::Type type) {
                    }));
 }
 
-void raise(PyObject* type, const char* format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  const Ref message(PyUnicode_FromFormatV(format, arguments));
-  va_end(arguments);
-  if (message) PyErr_SetObject(type, message.get());
-  throw PythonError{};
-}
-
-Py_ssize_t integer_argument(PyObject* argument) {
-  const Ref number = checked(PyNumber_Index(argument));
-  const Py_ssize_t value = PyLong_AsSsize_t(number.get());
-  if (value == -1 && PyErr_Occurred()) throw PythonError{};
-  return value;
-}
-
 Py_ssize_t bound_argument(PyObject* argument) {
   if (!PyIndex_Check(argument))
     raise(PyExc_TypeError, "slice indices must be integers or have an __index__ method");
   const Py_ssize_t bound = PyNumber_AsSsize_t(argument, nullptr);
   if (bound == -1 && PyErr_Occurred()) throw PythonError{};
   return bound;
-}
-
-void check_count(const char* name, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most) {
-  const bool few = count < least;
-  if (!few && count <= most) return;
-  const Py_ssize_t limit = few ? least : most;
-  const char* bound = least == most ? "" : few ? "at least " : "at most ";
-  raise(PyExc_TypeError, "%s expected %s%zd argument%s, got %zd", name, bound, limit,
-        limit == 1 ? "" : "s", count);
-}
-
-void check_no_keywords(const char* name, PyObject* keywords) {
-  if (keywords != nullptr && PyDict_Size(keywords) != 0)
-    raise(PyExc_TypeError, "%s() takes no keyword arguments", name);
 }
 
 namespace {
@@ -107,11 +76,6 @@ Decoded fetch_key(heap::Pool& pool, const StoredKey& key) {
   }
 }
 
-PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
-  PyErr_Format(PyExc_TypeError, "cannot create '%.200s' instances", type->tp_name);
-  return nullptr;
-}
-
 PoolObject* pool_for_call(const char* type_name) {
   PoolObject* pool = transaction_pool();
   if (pool == nullptr)
@@ -146,12 +110,6 @@ PyGetSetDef proxy_attributes[] = {
      as_closure("_p_pool")},
     {"_p_mm", get_manager, refuse_set, PyDoc_STR("The pool's MemoryManager."), as_closure("_p_mm")},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
-
-int refuse_set(PyObject* self, PyObject*, void* name) {
-  PyErr_Format(PyExc_AttributeError, "attribute '%s' of '%.100s' objects is not writable",
-               static_cast<const char*>(name), Py_TYPE(self)->tp_name);
-  return -1;
-}
 
 void register_abc(const char* name, PyTypeObject* type) {
   const Ref module = checked(PyImport_ImportModule("collections.abc"));

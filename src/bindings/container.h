@@ -60,31 +60,8 @@ heap::Handle* create_pinned(PoolObject* owner, F&& make) {
 // proxy.
 Ref new_container(PoolObject* pool, PyObject* content, heap::Type type);
 
-inline PyObject* none() noexcept {
-  Py_INCREF(Py_None);
-  return Py_None;
-}
-inline PyObject* boolean(bool value) noexcept {
-  PyObject* object = value ? Py_True : Py_False;
-  Py_INCREF(object);
-  return object;
-}
-inline PyObject* object_of(PyTypeObject* type) noexcept {
-  return reinterpret_cast<PyObject*>(type);
-}
-
-// A Python error with a formatted message, thrown.
-[[noreturn]] void raise(PyObject* type, const char* format, ...);
-
-// An argument that is an integer, as the methods of the built-ins take it.
-Py_ssize_t integer_argument(PyObject* argument);
-
 // A bound given to index(): as integer_argument, but what is out of range is as far as can be.
 Py_ssize_t bound_argument(PyObject* argument);
-
-// Throws Python's own TypeError unless least <= count <= most.
-void check_count(const char* name, Py_ssize_t count, Py_ssize_t least, Py_ssize_t most);
-void check_no_keywords(const char* name, PyObject* keywords);
 
 // Whether a container takes two objects for equal, as the built-ins do: identical or ==. Values
 // keep no identity here, so that floats with the same bits count as identical (a NaN is found).
@@ -139,8 +116,6 @@ Ref plain_copy(PyObject* value);
 // The hash of a PersistentTuple or PersistentFrozenSet: that of the ordinary one (plain.cpp).
 Py_hash_t hash_of_frozen(PyObject* self) noexcept;
 
-// tp_new of types whose objects only methods make.
-PyObject* refuse_new(PyTypeObject* type, PyObject* args, PyObject* kw);
 // The pool for an object that is made by calling its class; throws a TypeError naming pool.new.
 PoolObject* pool_for_call(const char* type_name);
 
@@ -149,33 +124,8 @@ extern PyGetSetDef proxy_attributes[];
 PyObject* get_oid(PyObject* self, void*);
 PyObject* get_pool(PyObject* self, void*);
 PyObject* get_manager(PyObject* self, void*);
-// The setter of attributes that are read-only: PyPy wants one. The closure is the name.
-int refuse_set(PyObject* self, PyObject* value, void* name);
-inline void* as_closure(const char* name) noexcept { return const_cast<char*>(name); }
 
 // Makes isinstance(x, collections.abc.<name>) true for instances.
 void register_abc(const char* name, PyTypeObject* type);
-
-// Flags of the persistent containers: as the built-ins, their types cannot be changed.
-#ifdef Py_TPFLAGS_SEQUENCE
-inline constexpr unsigned kSequence = Py_TPFLAGS_SEQUENCE;
-inline constexpr unsigned kMapping = Py_TPFLAGS_MAPPING;
-inline constexpr unsigned kContainerFlags =
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE;
-#else
-inline constexpr unsigned kSequence = 0;
-inline constexpr unsigned kMapping = 0;
-inline constexpr unsigned kContainerFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC;
-#endif
-
-// Function pointers of the kinds that PyMethodDef and PyType_Slot hold.
-template <class F>
-PyCFunction as_method(F* function) noexcept {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-template <class F>
-void* as_slot(F* function) noexcept {
-  return reinterpret_cast<void*>(function);
-}
 
 }  // namespace nvm::bindings

@@ -1,31 +1,13 @@
 // The extension module nvm._core: one line for each file that adds to it.
 #include <nanobind/nanobind.h>
 
-#include <cstring>
-
 #include "binding.h"
 
 namespace nvm::bindings {
 
 Types types;
 
-PyTypeObject* add_type(PyObject* module, PyType_Spec& spec) {
-  Ref type = checked(PyType_FromSpec(&spec));
-  const char* dot = std::strrchr(spec.name, '.');
-  check(PyObject_SetAttrString(module, dot == nullptr ? spec.name : dot + 1, type.get()));
-  return reinterpret_cast<PyTypeObject*>(type.release());
-}
-
 namespace {
-
-// Types, open pools and proxies are the process's: a second interpreter would share them.
-void refuse_subinterpreter() {
-#ifndef PYPY_VERSION
-  if (PyInterpreterState_Get() == PyInterpreterState_Main()) return;
-  PyErr_SetString(PyExc_ImportError, "nvm cannot be imported into a subinterpreter");
-  throw PythonError{};
-#endif
-}
 
 void register_all(PyObject* module) {
   refuse_subinterpreter();

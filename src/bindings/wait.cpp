@@ -54,25 +54,6 @@ void after_slice(void* state) {
 
 }  // namespace
 
-#ifdef PYPY_VERSION
-// There the handlers run between the instructions of Python code, and PyErr_CheckSignals does
-// nothing.
-void check_signals() {
-  static PyObject* const nothing = [] {
-    const Ref globals = checked(PyDict_New());
-    return checked(PyRun_String("lambda: None", Py_eval_input, globals.get(), globals.get()))
-        .release();
-  }();
-  checked(PyObject_CallObject(nothing, nullptr));
-}
-#else
-void check_signals() { check(PyErr_CheckSignals()); }
-#endif
-
-void stop_thread() noexcept {
-  for (;;) pause();
-}
-
 void register_waiting(PyObject*) { heap::set_wait_hook({before_slice, after_slice}); }
 
 }  // namespace nvm::bindings

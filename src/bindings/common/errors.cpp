@@ -6,7 +6,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "binding.h"
+#include "common/python.h"
+#include "pmem/error.h"
 
 namespace nvm::bindings {
 
