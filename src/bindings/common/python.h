@@ -139,13 +139,13 @@ PyTypeObject* add_type(PyObject* module, PyType_Spec& spec);
 #ifdef Py_TPFLAGS_SEQUENCE
 inline constexpr unsigned kSequence = Py_TPFLAGS_SEQUENCE;
 inline constexpr unsigned kMapping = Py_TPFLAGS_MAPPING;
-inline constexpr unsigned kContainerFlags =
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE;
+inline constexpr unsigned kPlainFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE;
 #else
 inline constexpr unsigned kSequence = 0;
 inline constexpr unsigned kMapping = 0;
-inline constexpr unsigned kContainerFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC;
+inline constexpr unsigned kPlainFlags = Py_TPFLAGS_DEFAULT;
 #endif
+inline constexpr unsigned kContainerFlags = kPlainFlags | Py_TPFLAGS_HAVE_GC;
 
 // Function pointers of the kinds that PyMethodDef and PyType_Slot hold.
 template <class F>

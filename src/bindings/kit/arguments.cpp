@@ -8,8 +8,9 @@
 namespace nvm::bindings::kit {
 
 std::string file_name(PyObject* argument) {
+  const Ref path = checked(PyOS_FSPath(argument));  // PyPy's converter does not do this
   PyObject* bytes = nullptr;
-  if (PyUnicode_FSConverter(argument, &bytes) == 0) throw PythonError{};
+  if (PyUnicode_FSConverter(path.get(), &bytes) == 0) throw PythonError{};
   const Ref name(bytes);
   return {PyBytes_AS_STRING(bytes), static_cast<size_t>(PyBytes_GET_SIZE(bytes))};
 }
@@ -35,6 +36,35 @@ std::string bytes_argument(PyObject* argument) {
   }
   const Range range(argument);
   return {range.data(), range.size()};
+}
+
+namespace {
+
+size_t index_of(const ArgumentNames& expected, PyObject* keyword) {
+  for (size_t i = 0; i < expected.count; ++i)
+    if (PyUnicode_CompareWithASCIIString(keyword, expected.names[i]) == 0) return i;
+  raise(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", expected.function,
+        keyword);
+}
+
+}  // namespace
+
+void take_arguments(const ArgumentNames& expected, PyObject* const* given, Py_ssize_t positional,
+                    PyObject* keywords, PyObject** values) {
+  check_count(expected.function, positional, 0, static_cast<Py_ssize_t>(expected.count));
+  for (Py_ssize_t i = 0; i < positional; ++i) values[i] = given[i];
+  const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+  for (Py_ssize_t i = 0; i < named; ++i) {
+    const size_t at = index_of(expected, PyTuple_GET_ITEM(keywords, i));
+    if (values[at] != nullptr)
+      raise(PyExc_TypeError, "%s() got multiple values for argument '%s'", expected.function,
+            expected.names[at]);
+    values[at] = given[positional + i];
+  }
+  for (size_t i = 0; i < expected.needed; ++i)
+    if (values[i] == nullptr)
+      raise(PyExc_TypeError, "%s() missing required argument '%s'", expected.function,
+            expected.names[i]);
 }
 
 void throw_library_error(int number, const char* message, const std::string& file) {

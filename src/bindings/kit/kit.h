@@ -3,6 +3,7 @@
 // Rules
 //   - A function of library L is added by add_functions(module, "L", ...): in nvm._kit its name
 //     begins with "L_", while it calls itself nvm.L.name. nvm/L.py gives it its public name.
+//     Constants are named there as in C.
 //   - Memory that a caller names is taken as a Range, held for as long as a library uses it.
 //   - The interpreter's lock is let go around what waits for a medium or copies much.
 //   - Where a library says no, throw_library_error() makes an OSError of its errno and message.
@@ -10,6 +11,7 @@
 //     a library answers with abort() or a crash is refused before it is called.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 
@@ -56,6 +58,33 @@ std::string bytes_argument(PyObject* argument);
 // The same for a number that is known.
 [[noreturn]] void throw_library_error(int number, const char* message,
                                       const std::string& file = {});
+
+// See Arguments.
+struct ArgumentNames {
+  const char* function;
+  const char* const* names;
+  size_t count;
+  size_t needed;
+};
+void take_arguments(const ArgumentNames& expected, PyObject* const* given, Py_ssize_t positional,
+                    PyObject* keywords, PyObject** values);
+
+// The arguments of a function that is called with METH_FASTCALL | METH_KEYWORDS, in the order of
+// `names`, each null if it was not given. Throws Python's TypeErrors (arguments.cpp).
+template <size_t Count>
+struct Arguments {
+  const char* function;
+  std::array<const char*, Count> names;
+  size_t needed;  // how many must be given
+
+  std::array<PyObject*, Count> take(PyObject* const* given, Py_ssize_t positional,
+                                    PyObject* keywords) const {
+    std::array<PyObject*, Count> values{};
+    take_arguments({function, names.data(), Count, needed}, given, positional, keywords,
+                   values.data());
+    return values;
+  }
+};
 
 // Adds a library's functions to nvm._kit (arguments.cpp); the table ends with an empty entry.
 void add_functions(PyObject* module, const char* library, PyMethodDef* functions);

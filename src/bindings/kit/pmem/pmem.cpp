@@ -1,7 +1,7 @@
 // nvm.pmem: libpmem.
 #include <libpmem.h>
 
-#include "kit/kit.h"
+#include "kit/pmem/pmem.h"
 
 namespace nvm::bindings::kit {
 
@@ -27,6 +27,11 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-void register_pmem(PyObject* module) { add_functions(module, "pmem", functions); }
+void register_pmem(PyObject* module) {
+  add_functions(module, "pmem", functions);
+  pmem::register_buffer(module);
+  pmem::register_flushing(module);
+  pmem::register_copying(module);
+}
 
 }  // namespace nvm::bindings::kit
