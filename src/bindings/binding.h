@@ -12,6 +12,7 @@
 #include <Python.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -27,7 +28,8 @@ namespace nvm::bindings {
 // A level of a transaction: how it was begun, and so how it has to end (transaction.cpp).
 struct Level {
   enum class Kind : uint8_t { block, begin } kind;
-  uint64_t number;  // in the order of all levels of all pools
+  uint64_t number;       // in the order of all levels of all pools
+  uint64_t first_young;  // young objects from this one on were made in it
 };
 
 // The pool as Python sees it (pool.cpp). `pool` is set once and stays until the last proxy is gone,
@@ -47,6 +49,8 @@ struct PoolObject {
   std::vector<Level> levels;
   std::vector<PyObject*> on_commit;
   std::vector<PyObject*> on_abort;
+  std::deque<Ref> young;  // PersistentObjects made by calling their class (object/strays.cpp)
+  uint64_t first_young;   // the number of the first of them
 };
 
 // A persistent object as Python sees it: what PersistentList, PersistentObject and the other
@@ -88,6 +92,9 @@ inline heap::Offset offset_of(Proxy* proxy) {
   if (offset == 0) throw_no_object(proxy);
   return offset;
 }
+
+// The offset of a pinned object that may have no proxy; throws Error(stale).
+heap::Offset offset_in(const heap::Handle* pinned);
 
 // The proxy of a pinned object; takes the pin over. Runs Python code (class look-up, _v__init__):
 // never under a latch. New reference; throws PythonError or Error.

@@ -26,11 +26,8 @@ class Pin {
 };
 
 heap::Type type_of(heap::Pool& pool, const heap::Handle* handle) {
-  return heap::read(pool, [&] {
-    if (handle->offset() == 0)
-      throw Error(ErrorKind::stale, "the object was born in a transaction that has been undone");
-    return static_cast<heap::Type>(pool.type_number(handle->offset()));
-  });
+  return heap::read(pool,
+                    [&] { return static_cast<heap::Type>(pool.type_number(offset_in(handle))); });
 }
 
 Ref make_proxy(PyTypeObject* type, PoolObject* pool, Pin& pin) {
@@ -65,6 +62,12 @@ void throw_no_object(Proxy* proxy) {
     throw Error(ErrorKind::type, "this object was not made by a pool: use pool.new()");
   throw Error(ErrorKind::stale, "the object was born in a transaction that has been undone", 0,
               pool_of(proxy).path());
+}
+
+heap::Offset offset_in(const heap::Handle* pinned) {
+  if (pinned->offset() == 0)
+    throw Error(ErrorKind::stale, "the object was born in a transaction that has been undone");
+  return pinned->offset();
 }
 
 Ref proxy_for(PoolObject* pool, heap::Handle* pinned) {

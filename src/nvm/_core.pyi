@@ -951,6 +951,11 @@ class PersistentAttribute:
     def __get__(self, instance: object, owner: type | None = None, /) -> Any: ...
     def __set__(self, instance: object, value: Any, /) -> None: ...
 
+# For nvm._strays.
+
+def store_strays(object: PersistentObject, /) -> None:
+    """Store what object.__setattr__ has left in an instance's dict."""
+
 # For nvm._pypy.front.
 
 def front_functions() -> list[tuple[str, str, int]]:

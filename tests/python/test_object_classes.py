@@ -1,18 +1,17 @@
-"""PersistentObject as a base: inheritance, mix-ins, ABCs, dataclasses; finding classes again."""
+"""PersistentObject as a base: inheritance, mix-ins, ABCs; finding classes again."""
 
 from __future__ import annotations
 
 import abc
-import dataclasses
 import sys
 import types
 import weakref
-from typing import Any, Callable, ClassVar, Generic, TypeVar
+from typing import Any, Callable, Generic, Protocol, TypeVar, runtime_checkable
 
 import pytest
 
 import nvm
-from interpreter import collect, cpython_only
+from interpreter import CPYTHON, collect, cpython_only
 from nvm.pmemobj import PersistentObject, PersistentObjectPool
 from outcome import undone
 
@@ -87,27 +86,95 @@ class Box(PersistentObject, Generic[T]):
         self.content = content
 
 
+class Greets:
+    def __init__(self, *, greeting: str, **others: Any) -> None:
+        super().__init__(**others)
+        self.greeting = greeting
+
+
+class Counts:
+    def __init__(self, **others: Any) -> None:
+        super().__init__(**others)
+        self.count = 0
+
+
+class MixedFirst(Greets, Counts, PersistentObject):
+    def __init__(self, name: str, **others: Any) -> None:
+        super().__init__(**others)
+        self.name = name
+
+
+@runtime_checkable
+class Growing(Protocol):
+    size: int
+
+    def grow(self) -> int: ...
+
+
+class Grows(PersistentObject, Growing):
+    def __init__(self) -> None:
+        self.size = 1
+
+    def grow(self) -> int:
+        self.size += 1
+        return self.size
+
+
+class GrowsFirst(Growing, PersistentObject):
+    size: int = 5
+
+    def grow(self) -> int:
+        self.size += 1
+        return self.size
+
+
+class Tagged(PersistentObject):
+    tags: list[tuple[str, str]] = []
+
+    def __init_subclass__(cls, /, tag: str = "none", **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        Tagged.tags.append((cls.__name__, tag))
+
+
+class WithTag(Tagged, tag="t"):
+    pass
+
+
+class Silent(PersistentObject):
+    def __init_subclass__(cls, **_keywords: Any) -> None:
+        pass  # without a super()
+
+
+class OfSilent(Silent):
+    pass
+
+
+class Frozen(type):
+    def __setattr__(cls, name: str, value: Any) -> None:
+        raise AttributeError(name)
+
+
+class OfFrozen(PersistentObject, metaclass=Frozen):
+    pass
+
+
+class Subscripted(PersistentObject):
+    def __class_getitem__(cls, key: Any) -> Any:
+        return cls, key
+
+
+class Makes(PersistentObject):
+    def __new__(cls, *arguments: Any) -> Any:
+        made = super().__new__(cls)
+        made.arguments = list(arguments)
+        return made
+
+    def __init__(self, *arguments: Any) -> None:
+        self.count = len(arguments)
+
+
 class Slotted(Base):
     __slots__ = ("_v_fast", "extra")
-
-
-@dataclasses.dataclass
-class Data(PersistentObject):
-    x: int
-    y: str = "default"
-    items: list[int] = dataclasses.field(default_factory=list)
-    counter: ClassVar[int] = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Frozen(PersistentObject):
-    x: int
-    y: str = "default"
-
-
-@dataclasses.dataclass(frozen=True)
-class FrozenDerived(Frozen):
-    z: float = 0.5
 
 
 IMMORTAL = cpython_only("a class that its C-API has met lives for ever")
@@ -171,9 +238,50 @@ def test_generic_classes(pool: Pool, reopen: Reopen) -> None:
     pool.root = pool.new(Box, [1])
     with pool.transaction():
         pool["box"] = Box[int](5)
+    pool["new"] = pool.new(Box[str], "x")
     pool = reopen(pool)
     assert pool.root.content == [1]
-    assert pool["box"].content == 5
+    assert vars(pool["box"]) == {"content": 5}
+    assert (type(pool["new"]), pool["new"].content) == (Box, "x")
+    with pytest.raises(TypeError, match="new\\(\\) makes"):
+        pool.new(list[int], [1])
+
+
+def test_mix_ins_before_the_base(pool: Pool, reopen: Reopen) -> None:
+    pool.root = pool.new(MixedFirst, "n", greeting="hi")
+    pool.root.count += 1
+    attributes = {"greeting": "hi", "count": 1, "name": "n"}
+    if CPYTHON:  # PyPy has no way to tell vars() of it
+        assert vars(pool.root) == attributes
+        with pytest.raises(TypeError, match="read-only"):
+            vars(pool.root)["count"] = 5
+    pool = reopen(pool)
+    assert {name: getattr(pool.root, name) for name in attributes} == attributes
+
+
+def test_protocols(pool: Pool, reopen: Reopen) -> None:
+    pool.root = [pool.new(Grows), pool.new(GrowsFirst)]
+    pool = reopen(pool)
+    assert [isinstance(one, Growing) for one in pool.root] == [True, True]
+    assert [one.grow() for one in pool.root] == [2, 6]
+    assert [one.size for one in reopen(pool).root] == [2, 6]
+
+
+def test_hooks_of_class_creation(pool: Pool, reopen: Reopen) -> None:
+    assert Tagged.tags == [("WithTag", "t")]
+    assert Subscripted[3] == (Subscripted, 3)
+    classes = [WithTag, OfSilent, OfFrozen, Subscripted]
+    pool.root = [pool.new(cls) for cls in classes]
+    for one in pool.root:
+        one.x = 1
+    pool = reopen(pool)
+    assert [type(one) for one in pool.root] == classes
+    assert [one.x for one in pool.root] == [1] * len(classes)
+
+
+def test_a_new_of_the_users(pool: Pool, reopen: Reopen) -> None:
+    pool.root = pool.new(Makes, 1, 2)
+    assert vars(reopen(pool).root) == {"arguments": [1, 2], "count": 2}
 
 
 def test_slots_are_persistent_but_for_volatile_ones(pool: Pool, reopen: Reopen) -> None:
@@ -187,66 +295,6 @@ def test_slots_are_persistent_but_for_volatile_ones(pool: Pool, reopen: Reopen) 
     pool = reopen(pool)
     assert vars(pool.root) == {"name": "s", "extra": [1], "more": 1}
     assert not hasattr(pool.root, "_v_fast")
-
-
-def test_dataclasses(pool: Pool, reopen: Reopen) -> None:
-    pool.root = pool.new(Data, 1)
-    pool.root.items.append(5)
-    pool = reopen(pool)
-    one = pool.root
-    assert vars(one) == {"x": 1, "y": "default", "items": [5]}
-    assert repr(one) == "Data(x=1, y='default', items=PersistentList([5]))"
-    assert one == pool.new(Data, 1, items=[5])
-    assert one != pool.new(Data, 2)
-    assert dataclasses.asdict(one) == {"x": 1, "y": "default", "items": [5]}
-    with pool.transaction():
-        assert dataclasses.replace(one, x=7).x == 7
-    Data.counter += 1
-    assert (Data.counter, one.counter) == (1, 1)
-    Data.counter = 0
-
-
-def test_frozen_dataclasses(pool: Pool, reopen: Reopen) -> None:
-    pool.root = [pool.new(Frozen, 1), pool.new(FrozenDerived, 2, z=1.5)]
-    pool = reopen(pool)
-    one, derived = pool.root
-    assert vars(one) == {"x": 1, "y": "default"}
-    assert vars(derived) == {"x": 2, "y": "default", "z": 1.5}
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        one.x = 2
-    assert one.x == 1
-
-
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="dataclass(slots=) is of Python 3.10")
-def test_slotted_dataclasses(pool: Pool, reopen: Reopen) -> None:
-    pool.root = [pool.new(SlottedData, 1), pool.new(SlottedFrozen, 2)]
-    pool = reopen(pool)
-    assert [vars(one) for one in pool.root] == [{"x": 1, "y": 5}, {"x": 2, "y": 5}]
-
-
-if sys.version_info >= (3, 10):
-
-    @dataclasses.dataclass(slots=True)
-    class SlottedData(PersistentObject):
-        x: int
-        y: int = 5
-
-    @dataclasses.dataclass(slots=True, frozen=True)
-    class SlottedFrozen(PersistentObject):
-        x: int
-        y: int = 5
-
-
-def test_what_object_setattr_sets_in_init_is_stored(pool: Pool, reopen: Reopen) -> None:
-    pool.root = pool.new(SetsItself)
-    assert vars(pool.root) == {"hidden": 1}
-    pool = reopen(pool)
-    assert pool.root.hidden == 1
-
-
-class SetsItself(PersistentObject):
-    def __init__(self) -> None:
-        object.__setattr__(self, "hidden", 1)
 
 
 def test_nested_classes(pool: Pool, reopen: Reopen) -> None:

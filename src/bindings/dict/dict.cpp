@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "pmem/error.h"
+#include "values/taken.h"
 
 namespace nvm::bindings {
 
@@ -175,12 +176,13 @@ PyObject* pop(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return guarded([&] {
     check_count("pop", count, 1, 2);
     DictKey key(as_proxy(self), arguments[0], Purpose::look_up);
-    Decoded value;
-    changing(as_proxy(self), [&](Operation& op, Offset offset) {
-      value = fetch_value(op.pool(), offset, key);
-      if (!value.empty()) dict::erase(op, offset, *key);
-    });
-    if (!value.empty()) return value.build(as_proxy(self)->pool).release();
+    Taken value(as_proxy(self)->pool);
+    const auto take = [&](Operation& op, Offset offset) {
+      const Cell present = key.comparable() ? dict::get(op.pool(), offset, *key) : Cell();
+      if (!present.blank() && value.fetch(op.pool(), present)) dict::erase(op, offset, *key);
+    };
+    taking(as_proxy(self), take, value);
+    if (!value.empty()) return value.release().release();
     if (count > 1) return Ref::borrow(arguments[1]).release();
     return set_key_error(arguments[0]);
   });
@@ -188,20 +190,21 @@ PyObject* pop(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
 
 PyObject* popitem(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
-    Decoded last_key;
-    Decoded last_value;
-    changing(as_proxy(self), [&](Operation& op, Offset offset) {
+    Taken last_key(as_proxy(self)->pool);
+    Taken last_value(as_proxy(self)->pool);
+    const auto take = [&](Operation& op, Offset offset) {
       heap::Pool& pool = op.pool();
       uint64_t position = dict::used(pool, offset);
       dict::Item item;
       if (!dict::previous(pool, offset, position, item)) return;
-      last_key = fetch_key(pool, dict::key_at(pool, offset, item.number));
-      last_value = Decoded::fetch(pool, item.value);
-      dict::erase_entry(op, offset, item.number);
-    });
+      const bool has_key = last_key.fetch(pool, dict::key_at(pool, offset, item.number));
+      const bool has_value = last_value.fetch(pool, item.value);
+      if (has_key && has_value) dict::erase_entry(op, offset, item.number);
+    };
+    taking(as_proxy(self), take, last_key, last_value);
     if (last_key.empty()) raise(PyExc_KeyError, "popitem(): dictionary is empty");
-    const Ref key = last_key.build(as_proxy(self)->pool);
-    const Ref value = last_value.build(as_proxy(self)->pool);
+    const Ref key = last_key.release();
+    const Ref value = last_value.release();
     return PyTuple_Pack(2, key.get(), value.get());
   });
 }

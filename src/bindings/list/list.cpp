@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "pmem/error.h"
+#include "values/taken.h"
 
 namespace nvm::bindings {
 
@@ -214,19 +215,20 @@ PyObject* pop(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   return guarded([&] {
     check_count("pop", count, 0, 1);
     const Py_ssize_t index = count == 0 ? -1 : integer_argument(arguments[0]);
-    Decoded item;
-    changing(as_proxy(self), [&](Operation& op, Offset offset) {
+    Taken item(as_proxy(self)->pool);
+    const auto take = [&](Operation& op, Offset offset) {
       const uint64_t size = list::size(op.pool(), offset);
       if (size == 0) throw Error(ErrorKind::index, "pop from empty list");
       const uint64_t place = checked_index(index, size, "pop index out of range");
-      item = Decoded::fetch(op.pool(), list::get(op.pool(), offset, place));
+      if (!item.fetch(op.pool(), list::get(op.pool(), offset, place))) return;
       if (place + 1 == size) {
         list::pop(op, offset);
       } else {
         list::splice(op, offset, place, place + 1, {});
       }
-    });
-    return item.build(as_proxy(self)->pool).release();
+    };
+    taking(as_proxy(self), take, item);
+    return item.release().release();
   });
 }
 

@@ -150,15 +150,6 @@ Ref make_attribute(PyObject* name, Ref covered) {
   return made;
 }
 
-void put_on_class(PyTypeObject* type, PyObject* name, PyObject* descriptor) {
-#ifdef PYPY_VERSION
-  check(PyObject_SetAttr(object_of(type), name, descriptor));
-#else
-  // Not through a metaclass's own __setattr__.
-  check(PyType_Type.tp_setattro(object_of(type), name, descriptor));
-#endif
-}
-
 }  // namespace
 
 bool is_attribute(PyObject* object) noexcept {

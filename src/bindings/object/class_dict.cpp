@@ -35,15 +35,34 @@ bool inherits_comparison(PyTypeObject* type, PyTypeObject* base) {
   return answer.get() == Py_True;
 }
 
+// Neither would the slot: classes of Python's that have a __get__ alone fill it.
+bool is_data_descriptor(PyObject* class_attribute) {
+  if (class_attribute == nullptr) return false;
+  const Ref answer =
+      checked(PyObject_CallMethod(classes(), "is_data_descriptor", "O", class_attribute));
+  return answer.get() == Py_True;
+}
+
+void put_on_class(PyTypeObject* type, PyObject* name, PyObject* value) {
+  checked(PyObject_CallMethod(classes(), "put_on_class", "OOO", type, name, value));
+}
+
 #else
 
-Ref own_value(PyTypeObject* type, PyObject* name) {
+namespace {
+
+Ref dict_of(PyTypeObject* type) {
 #if PY_VERSION_HEX >= 0x030C0000
-  const Ref dict(PyType_GetDict(type));
-  PyObject* value = PyDict_GetItemWithError(dict.get(), name);
+  return Ref(PyType_GetDict(type));
 #else
-  PyObject* value = PyDict_GetItemWithError(type->tp_dict, name);
+  return Ref::borrow(type->tp_dict);
 #endif
+}
+
+}  // namespace
+
+Ref own_value(PyTypeObject* type, PyObject* name) {
+  PyObject* value = PyDict_GetItemWithError(dict_of(type).get(), name);
   if (value == nullptr && PyErr_Occurred()) throw PythonError{};
   return Ref::borrow(value);
 }
@@ -54,6 +73,23 @@ bool inherits_comparison(PyTypeObject* type, PyTypeObject* base) {
   return type->tp_richcompare == base->tp_richcompare && type->tp_hash == base->tp_hash;
 }
 
+bool is_data_descriptor(PyObject* class_attribute) {
+  return class_attribute != nullptr && Py_TYPE(class_attribute)->tp_descr_set != nullptr;
+}
+
+void put_on_class(PyTypeObject* type, PyObject* name, PyObject* value) {
+  check(PyType_Type.tp_setattro(object_of(type), name, value));
+}
+
+void put_in_dict(PyTypeObject* type, PyObject* name, PyObject* value) {
+  check(PyDict_SetItem(dict_of(type).get(), name, value));
+  PyType_Modified(type);
+}
+
 #endif
+
+bool inherits(PyTypeObject* type, PyObject* name) {
+  return lookup(type, name).get() == lookup(types.object, name).get();
+}
 
 }  // namespace nvm::bindings

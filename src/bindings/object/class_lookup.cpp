@@ -1,13 +1,10 @@
-// Classes and their names: which class an object in a pool is an instance of, and what is done to a
-// class before it has instances.
+// Classes and their names: which class an object in a pool is an instance of.
 //
 // Nothing is imported: a class is looked up in the modules that the program has imported. A class
 // that is not to be found there (one made inside a function) is known as long as it lives.
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
 
-#include "object/object.h"
+#include "object/class_info.h"
 #include "object/record/class_table.h"
 #include "pmem/error.h"
 
@@ -18,81 +15,6 @@ namespace record = object::record;
 namespace {
 
 PyObject* class_not_found = nullptr;
-PyObject* class_var = nullptr;
-
-// A class, or any object, that is not kept alive.
-class Weak {
- public:
-  explicit Weak(PyTypeObject* type)
-      : reference_(checked(PyWeakref_NewRef(object_of(type), nullptr))) {}
-  Ref get() const {
-#if PY_VERSION_HEX >= 0x030D0000
-    PyObject* object = nullptr;
-    PyWeakref_GetRef(reference_.get(), &object);
-    return Ref(object);
-#else
-    PyObject* object = PyWeakref_GetObject(reference_.get());
-    return object == Py_None ? Ref() : Ref::borrow(object);
-#endif
-  }
-
- private:
-  Ref reference_;
-};
-
-// What is known of a class.
-struct ClassInfo {
-  Weak type;
-  std::string name;
-  bool prepared = false;
-  // The shapes whose names have their descriptors: of one pool, as long as nothing is undone in it.
-  uint64_t undo_epoch = 0;
-  std::unordered_set<Offset> shapes;
-};
-
-constexpr size_t kLeastSwept = 64;
-
-// Entries of classes that are gone are swept out whenever a table has doubled.
-template <class Table, class Gone>
-void sweep(Table& table, size_t& limit, Gone gone) {
-  if (table.size() < std::max(limit, kLeastSwept)) return;
-  std::erase_if(table, gone);
-  limit = 2 * table.size();
-}
-
-// All classes that have been met. Never destroyed: the interpreter ends before it could be.
-struct Registry {
-  std::unordered_map<PyTypeObject*, ClassInfo> infos;
-  std::unordered_map<std::string, Weak> by_name;
-  size_t info_limit = 0;
-  size_t name_limit = 0;
-};
-Registry& registry() {
-  static auto* const instance = new Registry;
-  return *instance;
-}
-
-std::string make_name(PyTypeObject* type) {
-  const Ref module = checked(PyObject_GetAttrString(object_of(type), "__module__"));
-  const Ref name = checked(PyObject_GetAttrString(object_of(type), "__qualname__"));
-  if (!PyUnicode_Check(module.get()) || !PyUnicode_Check(name.get()))
-    raise(PyExc_TypeError, "the class %R has no module or name", type);
-  return utf8_of(module.get()) + ":" + utf8_of(name.get());
-}
-
-ClassInfo& info_of(PyTypeObject* type) {
-  auto& [infos, by_name, info_limit, name_limit] = registry();
-  const auto found = infos.find(type);
-  if (found != infos.end()) {
-    if (found->second.type.get().get() == object_of(type)) return found->second;
-    infos.erase(found);  // of another class that was at this address
-  }
-  sweep(infos, info_limit, [](const auto& entry) { return !entry.second.type.get(); });
-  sweep(by_name, name_limit, [](const auto& entry) { return !entry.second.get(); });
-  std::string name = make_name(type);
-  by_name.insert_or_assign(name, Weak(type));
-  return infos.emplace(type, ClassInfo{Weak(type), std::move(name), false, 0, {}}).first->second;
-}
 
 // ---- From a name to a class
 
@@ -133,11 +55,6 @@ Ref find_in_module(PyObject* module, const std::string& qualname) {
 Ref type_table(const char* name) {
   const Ref module = checked(PyImport_ImportModule("nvm._immutable"));
   return checked(PyObject_GetAttrString(module.get(), name));
-}
-
-Ref find_living(const std::string& name) {
-  const auto found = registry().by_name.find(name);
-  return found == registry().by_name.end() ? Ref() : found->second.get();
 }
 
 Ref imported_module(const std::string& name) {
@@ -192,74 +109,6 @@ Ref find_class(const std::string& name) {
       PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(found.get()), types.object) == 0)
     raise_not_found(name, name.substr(0, name.find(':')), "is not a subclass of PersistentObject");
   return found;
-}
-
-// ---- Descriptors that a class needs
-
-bool is_class_variable(PyObject* annotation) {
-  if (PyUnicode_Check(annotation)) return utf8_of(annotation).find("ClassVar") != std::string::npos;
-  if (annotation == class_var) return true;
-  const Ref origin(PyObject_GetAttrString(annotation, "__origin__"));
-  if (!origin) PyErr_Clear();
-  return origin.get() == class_var;
-}
-
-// Puts a descriptor on the class unless something else takes care of the name.
-void cover(PyTypeObject* type, PyObject* name) {
-  if (is_volatile(name)) return;
-  const Ref present = lookup(type, name);
-  const bool data = present && Py_TYPE(present.get())->tp_descr_set != nullptr;
-  if ((data && !is_slot(present.get())) || is_cached_property(present.get())) return;
-  attribute_of(type, name);
-}
-
-void cover_annotations(PyTypeObject* type, PyTypeObject* base) {
-  const Ref key = checked(PyUnicode_FromString("__annotations__"));
-  const Ref annotations = own_value(base, key.get());
-  if (!annotations || !PyDict_Check(annotations.get())) return;
-  const Ref copy = checked(PyDict_Copy(annotations.get()));
-  PyObject* name = nullptr;
-  PyObject* annotation = nullptr;
-  Py_ssize_t position = 0;
-  while (PyDict_Next(copy.get(), &position, &name, &annotation) != 0)
-    if (PyUnicode_Check(name) && !is_class_variable(annotation)) cover(type, name);
-}
-
-// What __slots__ has made.
-void cover_slots(PyTypeObject* type, PyTypeObject* base) {
-  const Ref dict = checked(PyObject_GetAttrString(object_of(base), "__dict__"));
-  const Ref names = checked(PySequence_List(dict.get()));
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names.get()); ++i) {
-    PyObject* name = PyList_GET_ITEM(names.get(), i);
-    const Ref value = own_value(base, name);
-    if (value && is_slot(value.get())) cover(type, name);
-  }
-}
-
-struct Names {
-  Offset shape;
-  bool lasting;  // every record of the shape has these
-  std::vector<std::string> names;
-};
-
-Names names_of(heap::Pool& pool, Offset offset) {
-  Names result;
-  result.shape = record::find(pool, offset, "").shape;
-  result.lasting =
-      result.shape == 0 || !object::ShapeCache::of(pool).shape(pool, result.shape).dict;
-  if (!result.lasting) {
-    for (record::Attribute& attribute : record::attributes(pool, offset))
-      result.names.push_back(std::move(attribute.name));
-  } else if (result.shape != 0) {
-    result.names = object::ShapeCache::of(pool).shape(pool, result.shape).names;
-  }
-  return result;
-}
-
-Offset offset_in(const heap::Handle* record) {
-  if (record->offset() == 0)
-    throw Error(ErrorKind::stale, "the object was born in a transaction that has been undone");
-  return record->offset();
 }
 
 }  // namespace
@@ -317,46 +166,9 @@ Ref class_of(PoolObject* owner, heap::Handle* handle) {
   return found;
 }
 
-void prepare_class(PyTypeObject* type) {
-  if (info_of(type).prepared) return;
-  const Ref mro = Ref::borrow(type->tp_mro);
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro.get()); ++i) {
-    auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(mro.get(), i));
-    if (base == types.object || base == &PyBaseObject_Type) continue;
-    cover_annotations(type, base);
-    if (PyType_IsSubtype(base, types.object) != 0) cover_slots(type, base);
-  }
-  info_of(type).prepared = true;
-}
-
-void prepare_record(PyTypeObject* type, PoolObject* owner, heap::Handle* handle) {
-  prepare_class(type);
-  heap::Pool& pool = *owner->pool;
-  ClassInfo* info = &info_of(type);
-  uint64_t epoch = 0;
-  bool known = false;
-  const Names met = heap::read(pool, [&] {
-    epoch = pool.undo_epoch();
-    const Offset offset = offset_in(handle);
-    known =
-        info->undo_epoch == epoch && info->shapes.count(record::find(pool, offset, "").shape) != 0;
-    return known ? Names{} : names_of(pool, offset);
-  });
-  if (known) return;
-  for (const std::string& name : met.names) cover(type, text_of(name).get());
-  info = &info_of(type);
-  if (info->undo_epoch != epoch) {
-    info->shapes.clear();
-    info->undo_epoch = epoch;
-  }
-  if (met.lasting) info->shapes.insert(met.shape);
-}
-
 void register_class_lookup() {
   const Ref errors = checked(PyImport_ImportModule("nvm._errors"));
   class_not_found = checked(PyObject_GetAttrString(errors.get(), "ClassNotFoundError")).release();
-  const Ref typing = checked(PyImport_ImportModule("typing"));
-  class_var = checked(PyObject_GetAttrString(typing.get(), "ClassVar")).release();
 }
 
 }  // namespace nvm::bindings

@@ -34,11 +34,6 @@ bool equals(PyObject* text, const char* other) {
   return PyUnicode_CompareWithASCIIString(text, other) == 0;
 }
 
-// Whether a class and the base have the same thing under a name.
-bool inherits(PyTypeObject* type, PyTypeObject* base, PyObject* name) {
-  return lookup(type, name).get() == lookup(base, name).get();
-}
-
 void attach(PyObject* self, PoolObject* pool, heap::Handle* pinned) {
   Proxy* proxy = as_proxy(self);
   Py_INCREF(pool);
@@ -64,7 +59,7 @@ Ref volatile_dict(PyObject* self) {
 }
 
 void begin_volatile(PyObject* self) {
-  if (inherits(Py_TYPE(self), types.object, begin_name)) return;
+  if (inherits(Py_TYPE(self), begin_name)) return;
   checked(PyObject_CallMethodObjArgs(self, begin_name, nullptr));
 }
 
@@ -126,7 +121,7 @@ namespace {
 void check_arguments(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
   const bool given =
       PyTuple_GET_SIZE(arguments) != 0 || (keywords != nullptr && PyDict_Size(keywords) != 0);
-  if (given && inherits(type, types.object, init_name))
+  if (given && inherits(type, init_name))
     raise(PyExc_TypeError, "%.200s() takes no arguments", type->tp_name);
 }
 
@@ -145,25 +140,9 @@ PyObject* make(PyTypeObject* type, PyObject* arguments, PyObject* keywords) {
     prepare_class(type);
     Ref made = allocate_concrete(type);
     create_record(made.get(), pool, [](Operation&, Offset) {});
+    add_young(pool, made.get());
     return made.release();
   });
-}
-
-// Attributes that object.__setattr__ has left in the instance's dict.
-void store_strays(PyObject* self) {
-  const Ref dict = volatile_dict(self);
-  if (!dict) return;
-  const Ref names = checked(PyDict_Keys(dict.get()));
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names.get()); ++i) {
-    PyObject* name = PyList_GET_ITEM(names.get(), i);
-    if (!PyUnicode_Check(name) || is_volatile(name) ||
-        is_cached_property(lookup(Py_TYPE(self), name).get()))
-      continue;
-    const Ref value = Ref::borrow(PyDict_GetItemWithError(dict.get(), name));
-    if (!value) continue;
-    set_attribute(self, attribute_of(Py_TYPE(self), name).get(), value.get());
-    check(PyDict_DelItem(dict.get(), name));
-  }
 }
 
 // Undoes what a failed creation has done; its exception stays.
@@ -186,7 +165,6 @@ Ref new_object(PoolObject* pool, PyTypeObject* type, PyObject* arguments, PyObje
   Ref made;
   try {
     made = checked(PyObject_Call(object_of(type), arguments, keywords));
-    if (is_object(made.get())) store_strays(made.get());
   } catch (...) {
     set_python_error();
     leave_failed(pool);
@@ -209,7 +187,7 @@ void set_by_name(PyObject* self, PyObject* name, PyObject* value) {
     raise(PyExc_TypeError, "attribute name must be string, not '%.200s'", Py_TYPE(name)->tp_name);
   const Ref present = lookup(Py_TYPE(self), name);
   if (is_attribute(present.get())) return set_attribute(self, present.get(), value);
-  const bool data = present && Py_TYPE(present.get())->tp_descr_set != nullptr;
+  const bool data = is_data_descriptor(present.get());
   if (data && equals(name, "__class__"))
     raise(PyExc_TypeError, "__class__ of a persistent object cannot be assigned");
   if (data || value == nullptr || is_volatile(name) || is_cached_property(present.get()))
@@ -372,6 +350,8 @@ void register_object(PyObject* module) {
   register_attribute(module);
   register_attributes_view(module);
   register_class_lookup();
+  register_class_preparation();
+  register_strays(module);
   begin_name = checked(PyUnicode_InternFromString("_v__init__")).release();
   init_name = checked(PyUnicode_InternFromString("__init__")).release();
   const Ref functools = checked(PyImport_ImportModule("functools"));

@@ -1,5 +1,4 @@
-// PersistentObject: what object.cpp, attribute.cpp, attributes_view.cpp, class_dict.cpp,
-// class_lookup.cpp and object_copy.cpp share.
+// PersistentObject: what the files of this folder share.
 //
 // How attributes work
 //   - An attribute's value lies in the object's record. Its name is represented on the class by a
@@ -7,10 +6,11 @@
 //     descriptor is put on the class when the name is first stored, or first met in a pool, or
 //     annotated.
 //   - A descriptor keeps what the class itself had under the name (a default, a method). That is
-//   what
-//     Class.name gives, and instance.name where the instance has no such attribute.
+//     what Class.name gives, and instance.name where the instance has no such attribute.
 //   - Names that begin with _v_ are volatile: they lie in the instance's dict. So do the values of
 //     functools.cached_property. Names that begin with _p_ are reserved.
+//   - object.__setattr__, which the user's methods may call, puts what has no descriptor yet into
+//     the instance's dict: such strays are stored as soon as can be (strays.cpp).
 #pragma once
 
 #include <Python.h>
@@ -59,6 +59,16 @@ void register_attribute(PyObject* module);
 Ref own_value(PyTypeObject* type, PyObject* name);
 // What a lookup on the class finds; null (no exception) if nothing.
 Ref lookup(PyTypeObject* type, PyObject* name);
+// Whether what a class has under a name has a say when the name is assigned on an instance.
+bool is_data_descriptor(PyObject* class_attribute);
+// Whether a class has the same under a name as PersistentObject.
+bool inherits(PyTypeObject* type, PyObject* name);
+// Assigns to an attribute of a class, not through a metaclass's own __setattr__.
+void put_on_class(PyTypeObject* type, PyObject* name, PyObject* value);
+#ifndef PYPY_VERSION
+// Puts an entry into a class's __dict__ that type.__setattr__ would refuse.
+void put_in_dict(PyTypeObject* type, PyObject* name, PyObject* value);
+#endif
 
 // ---- class_lookup.cpp
 
@@ -73,11 +83,31 @@ Ref find_any_class(const std::string& name);
 Ref class_of(PoolObject* pool, heap::Handle* record);
 // Tells that records of this number are instances of this class.
 void remember_class(PoolObject* pool, uint64_t class_id, PyTypeObject* type);
-// Puts the descriptors for annotations and __slots__ on a class, once.
+void register_class_lookup();
+
+// ---- class_prepare.cpp
+
+// Puts on a class, once, what it needs before it has instances.
 void prepare_class(PyTypeObject* type);
 // Puts the descriptors for the attributes that a record has on its class.
 void prepare_record(PyTypeObject* type, PoolObject* pool, heap::Handle* record);
-void register_class_lookup();
+void register_class_preparation();
+
+// ---- strays.cpp
+
+// Stores what object.__setattr__ has left in the instance's dict.
+void store_strays(PyObject* self);
+// An instance that is made by calling its class, in a transaction: what its __init__ leaves there
+// is stored at the end of the transaction's level.
+void add_young(PoolObject* pool, PyObject* self);
+// Young objects are numbered; this is the next one's number.
+uint64_t young_end(const PoolObject* pool) noexcept;
+// Those from this number on: stores their strays, or not, and lets them go.
+void settle_young(PoolObject* pool, uint64_t first);
+void drop_young(PoolObject* pool, uint64_t first) noexcept;
+// A __setattr__ of the user's that stores strays after each call.
+Ref storing(PyObject* set_attribute);
+void register_strays(PyObject* module);
 
 // ---- object.cpp
 

@@ -1,4 +1,4 @@
-// Copies of persistent objects, which live in the same pool; and why they cannot be pickled.
+// Copies of persistent objects, which live in the same pool; and how they are pickled, if at all.
 #include "object/object.h"
 
 namespace nvm::bindings {
@@ -38,8 +38,9 @@ void remember(PyObject* memo, PyObject* original, PyObject* copy) {
   check(PyObject_SetItem(memo, id.get(), copy));
 }
 
-bool says_how_to_reduce(PyTypeObject* type) {
-  const Ref name = checked(PyUnicode_FromString("__reduce__"));
+// Whether a class, or a mix-in, has a method that object does not have or has otherwise.
+bool has_its_own(PyTypeObject* type, const char* method) {
+  const Ref name = checked(PyUnicode_FromString(method));
   return lookup(type, name.get()).get() != lookup(&PyBaseObject_Type, name.get()).get();
 }
 
@@ -70,11 +71,16 @@ PyObject* object_deepcopy(PyObject* self, PyObject* memo) {
   });
 }
 
-PyObject* object_reduce(PyObject* self, PyObject*) {
+PyObject* object_reduce(PyObject* self, PyObject* protocol) {
   return guarded([&] {
-    if (says_how_to_reduce(Py_TYPE(self))) return PyObject_CallMethod(self, "__reduce__", nullptr);
+    if (has_its_own(Py_TYPE(self), "__reduce__"))
+      return PyObject_CallMethod(self, "__reduce__", nullptr);
+    if (has_its_own(Py_TYPE(self), "__getstate__"))
+      return PyObject_CallMethod(object_of(&PyBaseObject_Type), "__reduce_ex__", "OO", self,
+                                 protocol);
     raise(PyExc_TypeError,
-          "cannot pickle '%.200s' object: it lives in a pool, unless its class defines __reduce__",
+          "cannot pickle '%.200s' object: it lives in a pool, unless its class defines __reduce__ "
+          "or __getstate__",
           Py_TYPE(self)->tp_name);
   });
 }

@@ -1,6 +1,7 @@
 // Beginning and ending the levels of a transaction, and what is called after its end.
 #include <cmath>
 
+#include "object/object.h"
 #include "pmem/error.h"
 #include "pool/transaction.h"
 
@@ -65,13 +66,26 @@ void call_committed(PoolObject* pool) {
 }
 
 void end_failed(PoolObject* object) {
+  drop_young(object, object->levels.back().first_young);
   object->levels.pop_back();
   object->pool->end_failed();
   if (object->levels.empty()) call_aborted(object);
 }
 
+// Stores what young objects have got outside the pool; what cannot be stored undoes everything.
+void settle(PoolObject* object) {
+  try {
+    settle_young(object, object->levels.back().first_young);
+  } catch (...) {
+    object->pool->abort();
+    end_failed(object);
+    throw;
+  }
+}
+
 // Ends the innermost level; the last one commits.
 void end_level(PoolObject* object) {
+  settle(object);
   object->levels.pop_back();
   const bool outermost = object->levels.empty();
   try {
@@ -108,10 +122,9 @@ void begin_level(PoolObject* object, Level::Kind kind, double timeout) {
   pool.begin(timeout);
   if (pool.transaction_depth() == 1 && !object->levels.empty()) {
     // A thread ended inside its transaction, which has been undone.
-    object->levels.clear();
-    call_aborted(object);
+    forget_levels(object);
   }
-  object->levels.push_back({kind, next_number++});
+  object->levels.push_back({kind, next_number++, young_end(object)});
 }
 
 void commit_level(PoolObject* object) {
@@ -144,6 +157,7 @@ void leave_block(PoolObject* object, bool failed) {
 }
 
 void forget_levels(PoolObject* object) noexcept {
+  drop_young(object, 0);
   object->levels.clear();
   call_aborted(object);
 }

@@ -9,6 +9,7 @@
 #include "container.h"
 #include "heap/access.h"
 #include "memory/memory.h"
+#include "object/object.h"
 #include "object/store.h"
 #include "pmem/error.h"
 #include "pool/open.h"
@@ -30,6 +31,7 @@ PyObject* pool_new(PyTypeObject* type, PyObject*, PyObject*) {
   new (&pool->levels) std::vector<Level>();
   new (&pool->on_commit) std::vector<PyObject*>();
   new (&pool->on_abort) std::vector<PyObject*>();
+  new (&pool->young) std::deque<Ref>();
   pool->flag = 'w';
   pool->classes = PyDict_New();
   pool->pickled = PySet_New(nullptr);
@@ -74,6 +76,7 @@ int pool_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(pool->manager);
   for (PyObject* function : pool->on_commit) Py_VISIT(function);
   for (PyObject* function : pool->on_abort) Py_VISIT(function);
+  for (const Ref& object : pool->young) Py_VISIT(object.get());
   return 0;
 }
 
@@ -84,6 +87,7 @@ int pool_clear(PyObject* self) {
   Py_CLEAR(pool->manager);
   for (PyObject* function : std::exchange(pool->on_commit, {})) Py_DECREF(function);
   for (PyObject* function : std::exchange(pool->on_abort, {})) Py_DECREF(function);
+  drop_young(pool, 0);
   return 0;
 }
 
@@ -106,6 +110,7 @@ void pool_dealloc(PyObject* self) {
   Py_CLEAR(pool->filename);
   Py_CLEAR(pool->classes);
   Py_CLEAR(pool->pickled);
+  std::destroy_at(&pool->young);
   std::destroy_at(&pool->on_abort);
   std::destroy_at(&pool->on_commit);
   std::destroy_at(&pool->levels);
@@ -232,6 +237,14 @@ int pool_set_root(PyObject* self, PyObject* value, void*) {
 
 // ---- Methods
 
+// The class that Class[int] stands for; what it is given, if that is no such alias.
+Ref origin_of(PyObject* type) {
+  if (PyType_Check(type)) return Ref::borrow(type);
+  Ref origin(PyObject_GetAttrString(type, "__origin__"));
+  if (!origin) PyErr_Clear();
+  return origin ? std::move(origin) : Ref::borrow(type);
+}
+
 PyObject* make_new(PoolObject* pool, PyObject* type, PyObject* args, PyObject* kw) {
   if (PyType_Check(type)) {
     auto* wanted = reinterpret_cast<PyTypeObject*>(type);
@@ -255,7 +268,7 @@ PyObject* pool_new_object(PyObject* self, PyObject* args, PyObject* kw) {
     usable(as_pool(self));
     if (PyTuple_GET_SIZE(args) == 0) raise(PyExc_TypeError, "new() needs the type to make");
     const Ref rest = checked(PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args)));
-    return make_new(as_pool(self), PyTuple_GET_ITEM(args, 0), rest.get(), kw);
+    return make_new(as_pool(self), origin_of(PyTuple_GET_ITEM(args, 0)).get(), rest.get(), kw);
   });
 }
 

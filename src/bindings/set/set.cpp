@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "pmem/error.h"
+#include "values/taken.h"
 
 namespace nvm::bindings {
 
@@ -76,15 +77,15 @@ PyObject* remove(PyObject* self, PyObject* element) {
 
 PyObject* pop(PyObject* self, PyObject*) {
   return guarded([&] {
-    Decoded element;
-    changing(as_proxy(self), [&](Operation& op, Offset offset) {
+    Taken element(as_proxy(self)->pool);
+    const auto take = [&](Operation& op, Offset offset) {
       object::StoredKey stored;
       if (!set::last(op.pool(), offset, stored))
         throw Error(ErrorKind::key, "pop from an empty set");
-      element = fetch_key(op.pool(), stored);
-      set::pop(op, offset);
-    });
-    return element.build(as_proxy(self)->pool).release();
+      if (element.fetch(op.pool(), stored)) set::pop(op, offset);
+    };
+    taking(as_proxy(self), take, element);
+    return element.release().release();
   });
 }
 

@@ -31,6 +31,17 @@ def lookup(cls: type, name: str) -> tuple[Any, ...]:
     return ()
 
 
+def is_data_descriptor(class_attribute: Any) -> bool:
+    """Whether it has a say when its name is assigned on an instance."""
+    cls = type(class_attribute)
+    return bool(lookup(cls, "__set__") or lookup(cls, "__delete__"))
+
+
+def put_on_class(cls: type, name: str, value: Any) -> None:
+    """Assign to an attribute of the class, whatever its metaclass would do."""
+    type.__setattr__(cls, name, value)
+
+
 def inherits_comparison(cls: type, base: type) -> bool:
     """Whether the class compares and hashes as its base does."""
     return all(
