@@ -1,12 +1,15 @@
 #include "crash/dump.h"
 
 #include <map>
+#include <set>
 
 #include "heap/access.h"
+#include "heap/layout/heap_walk.h"
 #include "object/boxed/boxed.h"
 #include "object/bytearray/bytearray.h"
 #include "object/dict/dict.h"
 #include "object/list/list.h"
+#include "object/raw/raw.h"
 #include "object/record/class_table.h"
 #include "object/record/record.h"
 #include "object/tuple/tuple.h"
@@ -37,6 +40,15 @@ class Dumper {
       default:
         text_ += "#" + std::to_string(cell.bits());
     }
+  }
+  // What memory managers have given out, in an order that does not tell where it lies.
+  void blocks() {
+    std::multiset<std::string> found;
+    heap::HeapWalk walk(pool_.file().base(), pool_.file().size());
+    heap::Block block;
+    while (walk.next(block))
+      if (heap::is_raw(block.type)) found.insert(raw(block.offset));
+    for (const std::string& text : found) text_ += text;
   }
   std::string take() { return std::move(text_); }
 
@@ -73,6 +85,14 @@ class Dumper {
       default:
         text_ += "?";
     }
+  }
+
+  std::string raw(Offset offset) const {
+    const object::raw::View view = object::raw::view(pool_, offset);
+    const std::string content(
+        pool_.at<char>(offset, view.begin - offset + view.size) + (view.begin - offset), view.size);
+    return " raw" + std::to_string(view.number) + "*" + std::to_string(view.count) + "'" + content +
+           "'";
   }
 
   void bytes(object::bytearray::Bytes content) {
@@ -141,6 +161,7 @@ std::string dump(Pool& pool) {
     Dumper dumper(pool);
     dumper.cell(Cell(pool.root().root));
     dumper.cell(Cell(pool.root().root_dict));
+    dumper.blocks();
     return dumper.take();
   });
 }

@@ -8,7 +8,7 @@
 
 namespace nvm::crash {
 
-// What pool.root and the pool's own dict hold.
+// What pool.root and the pool's own dict hold, and the blocks of memory managers.
 std::string dump(heap::Pool& pool);
 
 }  // namespace nvm::crash

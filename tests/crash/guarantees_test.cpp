@@ -15,6 +15,7 @@
 #include "object/dict/dict.h"
 #include "object/key/key.h"
 #include "object/list/list.h"
+#include "object/raw/raw.h"
 #include "object/record/class_table.h"
 #include "object/record/record.h"
 #include "object/set/set.h"
@@ -301,6 +302,88 @@ TEST_F(Guarantees, SetsKeepToTheirCounts) {
                {"`^=` 2 small ones, one of them new", {logged, toggle}},
                {"`&=` none of up to 15 small ones, `clear()`",
                 {made_of(few), bulk(set::intersection_update, many, many)}}});
+}
+
+// ---- tuple, frozenset
+
+TEST_F(Guarantees, TuplesAndFrozensetsKeepToTheirCounts) {
+  const Value small = Values::integer(1);
+  const Value owned = values.str("too long for a cell");
+  const auto assign = [this](std::function<Value(Values&)> make) -> Step {
+    return [=, this](Operation& op) {
+      Values made;
+      list::set(op, object_, 0, make(made));
+    };
+  };
+  // As pool.new() does: nothing refers to it yet but its proxy.
+  const auto make_new = [](Type type, std::vector<Value> items) -> Step {
+    return [=](Operation& op) {
+      Values made;
+      const Offset fresh = make_cell(op, made.node(type, items)).offset();
+      op.drop(fresh);
+      op.pool().handles().pin(fresh);
+    };
+  };
+  const auto of = [](Type type, std::vector<Value> items) {
+    return [=](Values& made) { return made.node(type, items); };
+  };
+  const auto same_again = [this](Operation& op) {
+    list::set(op, object_, 1, Value::object_at(Cell(list::cells(op.pool(), object_)[0]).offset()));
+  };
+  const auto set_small = [=, this](Operation& op) { list::set(op, object_, 0, small); };
+  const std::vector<Step> made{[=, this](Operation& op) {
+    object_ = list::create(op, 8);
+    op.refer(object_);
+    list::fill_fresh(op, object_, std::vector<uint64_t>(2, small.bits));
+  }};
+  const auto holding = [&](const Step& step) {
+    std::vector<Step> steps = made;
+    steps.push_back(step);
+    return steps;
+  };
+  const Step small_tuple = assign(of(Type::tuple, {small, small}));
+  const Step small_persistent = assign(of(Type::persistent_tuple, {small, small}));
+
+  hold("tuple", {{"`l[i] = (small, small)`", {made, small_tuple}},
+                 {"`l[i] = (owned, small)`", {made, assign(of(Type::tuple, {owned, small}))}},
+                 {"`l[i] = frozenset((small, small))`",
+                  {made, assign(of(Type::frozenset, {small, Values::integer(2)}))}},
+                 {"`l[i] = small` over a tuple of small values", {holding(small_tuple), set_small}},
+                 {"`pool.new(PersistentTuple, (small, small))`",
+                  {made, make_new(Type::persistent_tuple, {small, small})}},
+                 {"`pool.new(PersistentFrozenSet, (small, small))`",
+                  {made, make_new(Type::persistent_frozenset, {small, Values::integer(2)})}},
+                 {"`l[i] = t`, which something refers to already",
+                  {holding(small_persistent), same_again}}});
+}
+
+// ---- Blocks of a memory manager
+
+TEST_F(Guarantees, BlocksKeepToTheirCounts) {
+  const auto alloc = [this](bool zeroed) -> Step {
+    return [=, this](Operation& op) { object_ = raw::allocate(op, 100, 1, zeroed); };
+  };
+  const Step resize = [this](Operation& op) { object_ = raw::resize(op, object_, 200, 1, true); };
+  const Step release = [this](Operation& op) { raw::release(op, object_); };
+  const Step add = [this](Operation& op) { raw::add_reference(op, object_); };
+  const Step drop = [this](Operation& op) { raw::drop_reference(op, object_); };
+  const Step snapshot = [this](Operation& op) {
+    raw::snapshot(op, raw::view(op.pool(), object_).begin, 100);
+  };
+  const std::vector<Step> made{alloc(true)};
+  const auto and_then = [&](std::vector<Step> more) {
+    more.insert(more.begin(), alloc(true));
+    return more;
+  };
+
+  hold("block", {{"`alloc`, `zalloc`", {{}, alloc(true)}},
+                 {"`realloc`, `zrealloc`", {made, resize}},
+                 {"`free`", {made, release}},
+                 {"`incref`", {made, add}},
+                 {"`decref`, not the last", {and_then({add, add}), drop}},
+                 {"`decref`, the last", {and_then({add}), drop}},
+                 {"`snapshot_range` of 100 bytes, to the end of its transaction",
+                  {and_then({snapshot}), snapshot}}});
 }
 
 // ---- bytearray
