@@ -86,4 +86,10 @@ void add_functions(PyObject* module, const char* library, PyMethodDef* functions
   }
 }
 
+PyTypeObject* add_named_type(PyObject* module, const char* name, PyType_Spec& spec) {
+  Ref type = checked(PyType_FromSpec(&spec));
+  check(PyObject_SetAttrString(module, name, type.get()));
+  return reinterpret_cast<PyTypeObject*>(type.release());
+}
+
 }  // namespace nvm::bindings::kit

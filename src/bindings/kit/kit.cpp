@@ -11,6 +11,9 @@ void register_all(PyObject* module) {
   refuse_subinterpreter();
   register_errors(module);
   register_pmem(module);
+#if NVM_KIT_PMEM2
+  register_pmem2(module);
+#endif
 }
 
 }  // namespace

@@ -40,6 +40,8 @@ class Range {
   char* data() const noexcept { return static_cast<char*>(view_.buf); }
   size_t size() const noexcept { return static_cast<size_t>(view_.len); }
   bool read_only() const noexcept { return view_.readonly != 0; }
+  // Hands the view over; there is no range any more.
+  Py_buffer release() noexcept { return std::exchange(view_, Py_buffer{}); }
 
  private:
   Py_buffer view_{};
@@ -89,7 +91,12 @@ struct Arguments {
 // Adds a library's functions to nvm._kit (arguments.cpp); the table ends with an empty entry.
 void add_functions(PyObject* module, const char* library, PyMethodDef* functions);
 
+// Makes a type and adds it to nvm._kit under a name of its own, where that of its class alone does
+// not tell which library's it is.
+PyTypeObject* add_named_type(PyObject* module, const char* name, PyType_Spec& spec);
+
 // The registers of kit.cpp: each adds a library.
 void register_pmem(PyObject* module);
+void register_pmem2(PyObject* module);
 
 }  // namespace nvm::bindings::kit
