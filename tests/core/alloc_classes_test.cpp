@@ -120,11 +120,11 @@ TEST_F(AllocClassesTest, RunsAreFoundAgainAfterReopening) {
 
 TEST_F(AllocClassesTest, LargeHeapsTakeLargeRuns) {
   auto file = create_of_size(kLargeRunsFrom);
-  EXPECT_EQ(chunk_of(*file, allocate(*file, 32)).chunks, kLargeRunChunks);
-  EXPECT_EQ(chunk_of(*file, allocate(*file, 32, {true, Type::list})).chunks, kLargeRunChunks);
+  EXPECT_EQ(chunk_of(*file, allocate(*file, 32)).chunks, large_run_chunks(32));
+  EXPECT_EQ(chunk_of(*file, allocate(*file, 32, {true, Type::list})).chunks, large_run_chunks(48));
   file.reset();
   file = open();
-  EXPECT_EQ(chunk_of(*file, allocate(*file, 32)).chunks, kLargeRunChunks);
+  EXPECT_EQ(chunk_of(*file, allocate(*file, 32)).chunks, large_run_chunks(32));
   EXPECT_EQ(runs(*file), 3u);  // the root's, and one of each kind
 }
 
@@ -138,6 +138,23 @@ TEST_F(AllocClassesTest, NewRunsOfAllClassesAreEmpty) {
     EXPECT_EQ(heap_totals(file->base(), file->size()).blocks,
               1 + kBlobUnits.size() + kCountedUnits.size());
   }
+}
+
+// The allocator begins at the end of a run, where the numbers of the units are largest.
+TEST_F(AllocClassesTest, BlocksOfLargeRunsAreFreedThemselves) {
+  auto file = create_of_size(kLargeRunsFrom);
+  const auto check_freed = [&](size_t bytes, BlockKind kind) {
+    std::vector<Offset> blocks;
+    for (int i = 0; i < 200; ++i) blocks.push_back(allocate(*file, bytes, kind));
+    const std::vector<Offset> kept(blocks.begin() + 100, blocks.end());
+    for (int i = 0; i < 100; ++i) release(*file, blocks[i]);
+    for (int i = 0; i < 100; ++i) EXPECT_FALSE(file->is_allocated(blocks[i])) << bytes;
+    for (const Offset block : kept) EXPECT_TRUE(file->is_allocated(block)) << bytes;
+    for (const Offset block : kept) release(*file, block);
+  };
+  for (const uint16_t unit : kBlobUnits) check_freed(unit, {false, Type::blob});
+  for (const uint16_t unit : kCountedUnits) check_freed(unit - kBlockHeader, {true, Type::list});
+  EXPECT_EQ(heap_totals(file->base(), file->size()).blocks, 1u);  // the root
 }
 
 TEST_F(AllocClassesTest, SmallHeapsTakeSmallRuns) {

@@ -39,6 +39,13 @@ constexpr uint64_t units_for(uint64_t bytes, uint64_t unit) { return (bytes + un
 constexpr unsigned units_of_run(size_t unit, uint32_t chunks) {
   return static_cast<unsigned>((chunks * pmdk::kChunkSize - sizeof(pmdk::RunHeader)) / unit);
 }
+template <size_t N>
+constexpr bool units_can_be_counted(const std::array<uint16_t, N>& units) {
+  return std::all_of(units.begin(), units.end(), [](uint16_t unit) {
+    return units_of_run(unit, large_run_chunks(unit)) <= kMostRunUnits;
+  });
+}
+static_assert(units_can_be_counted(kBlobUnits) && units_can_be_counted(kCountedUnits));
 
 std::string query(unsigned id) { return "heap.alloc_class." + std::to_string(id) + ".desc"; }
 
@@ -86,9 +93,10 @@ void AllocClasses::register_all(PMEMobjpool* pool, const std::string& file) {
 AllocClasses::Pair AllocClasses::enroll_pair(PMEMobjpool* pool, const std::string& file,
                                              size_t unit, bool counted) const {
   // When libpmemobj chooses by itself (an extension of a log), it looks at the last class first.
-  const uint8_t large = enroll(pool, file, unit, counted, kLargeRunChunks);
+  const uint32_t chunks = large_run_chunks(unit);
+  const uint8_t large = enroll(pool, file, unit, counted, chunks);
   const uint8_t small = enroll(pool, file, unit, counted, kSmallRunChunks);
-  return {small, large, 0, units_of_run(unit, kLargeRunChunks)};
+  return {small, large, 0, units_of_run(unit, chunks)};
 }
 
 AllocClasses::Candidates AllocClasses::candidates(size_t bytes, bool counted, bool large_heap) {

@@ -7,8 +7,9 @@
 // never changes within it.
 //
 // Each unit has two classes. Small runs of one chunk suit small pools (a pool of kMinPoolSize holds
-// one of each); runs of 64 chunks suit large ones, because the first allocation after open reads a
-// page of every run.
+// one of each); long runs suit large ones, because the first allocation after open reads a page of
+// every run. No run has more than 65,535 units: libpmemobj counts them with 16 bits when a block is
+// freed, and would free another one.
 //
 //   blobs    no header; unit = size rounded up
 //   counted  a 16-byte header inside the unit, which carries the type
@@ -20,6 +21,7 @@
 
 #include <libpmemobj.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -35,8 +37,14 @@ inline constexpr std::array<uint16_t, 20> kBlobUnits{
 inline constexpr std::array<uint16_t, 13> kCountedUnits{48,  64,  80,  96,  112, 128, 160,
                                                         192, 256, 320, 448, 704, 1088};
 inline constexpr uint32_t kSmallRunChunks = 1;
-inline constexpr uint32_t kLargeRunChunks = 64;
-// Heaps from this size on take new runs of kLargeRunChunks.
+inline constexpr uint32_t kMostRunChunks = 64;
+inline constexpr uint32_t kMostRunUnits = 65535;
+// The chunks of a large run: as many as kMostRunUnits units take, at most kMostRunChunks.
+constexpr uint32_t large_run_chunks(size_t unit) {
+  constexpr size_t bytes_per_chunk_and_unit = 4;  // 256 KiB / 65,536
+  return static_cast<uint32_t>(std::min<size_t>(kMostRunChunks, unit / bytes_per_chunk_and_unit));
+}
+// Heaps from this size on take new runs of large_run_chunks().
 inline constexpr uint64_t kLargeRunsFrom = uint64_t{1} << 30;
 // The largest block that libpmemobj gives: PMEMOBJ_MAX_ALLOC_SIZE.
 inline constexpr uint64_t kMaxBlock = PMEMOBJ_MAX_ALLOC_SIZE;

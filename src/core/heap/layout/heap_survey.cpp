@@ -119,7 +119,7 @@ class Survey {
 }  // namespace
 
 bool is_run_class(uint64_t unit, BlockHeader header, uint32_t chunks) noexcept {
-  const bool ours = chunks == kSmallRunChunks || chunks == kLargeRunChunks;
+  const bool ours = chunks == kSmallRunChunks || chunks == large_run_chunks(unit);
   if (header == BlockHeader::none) return ours && has_unit(kBlobUnits, unit);
   if (header != BlockHeader::compact) return false;
   if (ours && has_unit(kCountedUnits, unit)) return true;
