@@ -144,7 +144,7 @@ PyMethodDef open_method = {
     "     timeout=0)\n--\n\n"
     "Open a pool of persistent objects, creating the file if the flag says so.\n\n"
     "Args:\n"
-    "    path: The file: str, bytes or os.PathLike.\n"
+    "    path: The file, or a pool set file (docs/kit.md): str, bytes or os.PathLike.\n"
     "    flag: \"r\" an existing pool, for reading: nothing in the file changes; \"w\" an "
     "existing\n"
     "        one; \"c\" create it if it is missing; \"n\" always a new one, replacing the file;\n"

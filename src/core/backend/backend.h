@@ -31,6 +31,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual Kind kind() const noexcept = 0;
+  // False: a store needs no flush, for it is as durable as it gets when it is made.
+  virtual bool needs_flush() const noexcept { return kind() != Kind::memory; }
 
   // Starts writing back the cache lines that hold [address, address + length).
   virtual void flush(const void* address, size_t length) noexcept = 0;

@@ -57,7 +57,8 @@ std::optional<Offset> Exports::place_of(const void* data, uint64_t size) {
 
 void Exports::flush(const Export& exported) noexcept {
   if (!exported.mapping_.attached()) return;
-  pool_.flush(exported.data_, exported.size_);
+  // By the pool's own address of these bytes, which is what a backend knows.
+  pool_.flush(pool_.file().base() + exported.begin_, exported.size_);
   pool_.drain();
 }
 

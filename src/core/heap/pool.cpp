@@ -61,7 +61,7 @@ Pool::Pool(std::unique_ptr<PoolFile> file, Destroyer destroy)
       limbo_(*this),
       exports_(*this) {
   writable_ = file_->access() == Access::write;
-  flushes_ = file_->backend().kind() != backend::Kind::memory;
+  flushes_ = file_->backend().needs_flush();
   refresh_mapping();
 }
 

@@ -187,7 +187,7 @@ class Pool {
   Offset heap_begin_ = 0;
   Offset root_ = 0;
   std::atomic<State> state_{State::open};
-  bool flushes_ = true;  // false on the memory backend: stores are all that is needed
+  bool flushes_ = true;  // false where stores are all that is needed: in memory without copies
   bool writable_ = false;
   uint32_t session_ = 0;
   uint64_t hash_key_ = 0;

@@ -154,14 +154,23 @@ void PoolFile::start_again() {
 
 SharedMapping PoolFile::share(Offset begin, uint64_t size) const {
   require_writable();
-  Fd file(::open(lock_fd_.path().c_str(), O_RDWR | O_CLOEXEC));
-  return {std::move(file), begin, size, backend_->kind() == backend::Kind::dax, path_};
+  std::vector<FilePiece> pieces;
+  if (set_) {
+    pieces = set_->pieces(0, begin, size);
+  } else {
+    pieces.push_back({Fd(::open(lock_fd_.path().c_str(), O_RDWR | O_CLOEXEC)), begin, size});
+  }
+  return {std::move(pieces), backend_->kind() == backend::Kind::dax, path_};
 }
 
 // ---- Fork
 
 void PoolFile::abandon_in_child() noexcept {
   forked_ = true;
+  if (set_) {
+    if (pool_ != nullptr) backend::detach(base_);
+    return set_->abandon_in_child(pool_ != nullptr ? base_ : nullptr);
+  }
   if (pool_ != nullptr) {
     backend::detach(base_);
     if (!overlay_privately(base_, size_, plain_fd_.get())) overlay_privately(base_, size_, -1);

@@ -8,6 +8,7 @@
 //   3. On the dax and memory backends every byte of the file has its block on the medium
 //      (posix_fallocate): no store can end in SIGBUS for want of space.
 //   4. libpmemobj never sees a file that validate.h has not looked through under the lock.
+//   5. A pool set does not grow: its limit is its size.
 //
 // Why a cut is harmless
 //   create  the file has a temporary name until finish_creation(), which is one rename.
@@ -31,6 +32,7 @@
 #include "heap/file/new_file.h"
 #include "heap/file/posix_file.h"
 #include "heap/file/private_mapping.h"
+#include "heap/file/set_files.h"
 #include "heap/file/shared_mapping.h"
 #include "heap/format.h"
 #include "heap/layout/pmdk_layout.h"
@@ -50,12 +52,12 @@ enum class IfMissing { fail, create };
 enum class IfExists { open, fail, replace };
 
 struct OpenOptions {
-  std::string path;  // bytes as the file system has them
+  std::string path;  // bytes as the file system has them; a pool, or a pool set
   Access access = Access::write;
   IfMissing if_missing = IfMissing::create;
   IfExists if_exists = IfExists::open;
   // The limit the pool may grow to, in bytes. nullopt: half of what the file system has free (and
-  // at least the file's present size).
+  // at least the file's present size). A pool set has the size of its parts, always.
   std::optional<uint64_t> limit;
   // Bytes a new file starts with; nullopt: min(kInitialPoolSize, limit).
   std::optional<uint64_t> initial_size;
@@ -88,7 +90,8 @@ class PoolFile {
 
   const std::string& path() const noexcept { return path_; }
   Access access() const noexcept { return access_; }
-  backend::Backend& backend() const noexcept { return *backend_; }
+  // Where stores of ours are made durable: in a pool set, in its replicas too.
+  backend::Backend& backend() const noexcept { return copies_ ? *copies_ : *backend_; }
   const backend::Medium& medium() const noexcept { return medium_; }
   bool created() const noexcept { return created_; }  // by this very open: the root is all zeros
   // Gives a created pool its name; until then it is gone without trace if the process ends. Throws
@@ -143,9 +146,15 @@ class PoolFile {
   static Opened open_locked(const OpenOptions& options, int flags, LockMode mode);
   void open_existing(const OpenOptions& options, Opened opened);
   void open_for_reading(const OpenOptions& options);
+  void open_set(const OpenOptions& options);
+  void open_existing_set(SetFiles::Request request);
+  void open_set_for_reading(SetFiles::Request request);
+  void create_set(SetFiles::Request request);
+  void hold(std::unique_ptr<SetFiles> files);
+  void keep_copies();
   void create(const OpenOptions& options);
   void make_file(const OpenOptions& options, const std::string& target);
-  void make_heap(const OpenOptions& options);
+  void make_heap(mode_t mode);
   void hold(Opened opened);
   void set_limit(const OpenOptions& options, uint64_t allocated);
   uint64_t initial_size(const OpenOptions& options) const;
@@ -180,6 +189,8 @@ class PoolFile {
   Fd plain_fd_;     // the same file without any lock: for private mappings
   Fd replaced_fd_;  // the file that finish_creation() replaces, locked
   std::unique_ptr<NewFile> new_file_;
+  std::unique_ptr<SetFiles> set_;             // instead of the three above
+  std::unique_ptr<backend::Backend> copies_;  // of a pool set with replicas
   AllocClasses classes_;
   PrivateMapping mapping_;  // of a pool opened for reading
 };

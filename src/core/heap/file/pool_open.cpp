@@ -107,6 +107,10 @@ std::unique_ptr<PoolFile> PoolFile::open(const OpenOptions& options) {
   file->heap_begin_ = pmdk::kHeapOffset;
   if (options.limit) check_size(*options.limit, options.path);
   if (options.initial_size) check_size(*options.initial_size, options.path);
+  if (names_pool_set(options.path)) {
+    file->open_set(options);
+    return file;
+  }
   if (options.access == Access::read) {
     file->open_for_reading(options);
     return file;
@@ -202,7 +206,7 @@ void PoolFile::create(const OpenOptions& options) {
     old_registration = std::move(old.registration);
   }
   make_file(options, exists ? resolved(path_) : path_);
-  make_heap(options);
+  make_heap(options.mode);
   created_ = true;
 }
 
@@ -222,8 +226,8 @@ void PoolFile::make_file(const OpenOptions& options, const std::string& target) 
   passed(Step::space_allocated);
 }
 
-void PoolFile::make_heap(const OpenOptions& options) {
-  start(options.mode);
+void PoolFile::make_heap(mode_t mode) {
+  start(mode);
   passed(Step::heap_made);
   classes_.register_all(pool_, path_);
   const PMEMoid root = pmemobj_root(pool_, kRootAllocation);
@@ -234,12 +238,16 @@ void PoolFile::make_heap(const OpenOptions& options) {
 }
 
 void PoolFile::finish_creation() {
-  if (!new_file_) return;
+  if (!created_) return;
   passed(Step::about_to_publish);
-  if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot create the pool", errno);
-  new_file_->publish(replace_);
-  new_file_.reset();
-  replaced_fd_.reset();
+  if (set_) {
+    set_->publish();
+  } else {
+    if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot create the pool", errno);
+    new_file_->publish(replace_);
+    new_file_.reset();
+    replaced_fd_.reset();
+  }
   passed(Step::published);
 }
 
@@ -279,7 +287,7 @@ void PoolFile::allocate_all(uint64_t size) {
 // Lets libpmemobj open the file, or make a pool of it if there is a mode.
 void PoolFile::start(mode_t create_mode) {
   set_controls();
-  const std::string path = lock_fd_.path();
+  const std::string path = set_ ? set_->path() : lock_fd_.path();
   int error = 0;
   {
     const backend::Opening opening(*backend_);
@@ -296,12 +304,14 @@ void PoolFile::start(mode_t create_mode) {
     pool_ = nullptr;
     throw;
   }
+  if (set_) keep_copies();
 }
 
 void PoolFile::stop() noexcept {
   if (pool_ == nullptr) return;
   const backend::Opening closing(*backend_);
   backend::detach(base_);
+  copies_.reset();
   pmemobj_close(pool_);
   pool_ = nullptr;
   base_ = nullptr;

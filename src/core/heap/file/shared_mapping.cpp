@@ -11,29 +11,45 @@ namespace {
 
 constexpr int kAccess = PROT_READ | PROT_WRITE;
 
-void* map_pages(int fd, uint64_t position, uint64_t length, bool durable) noexcept {
-  const auto offset = static_cast<off_t>(position);
+bool map_piece(void* place, const FilePiece& piece, bool durable) noexcept {
+  const int fd = piece.file.get();
+  const auto offset = static_cast<off_t>(piece.begin);
   if (durable) {
-    void* const pages =
-        ::mmap(nullptr, length, kAccess, MAP_SHARED_VALIDATE | MAP_SYNC, fd, offset);
-    if (pages != MAP_FAILED || (errno != EOPNOTSUPP && errno != EINVAL)) return pages;
+    if (::mmap(place, piece.size, kAccess, MAP_SHARED_VALIDATE | MAP_SYNC | MAP_FIXED, fd,
+               offset) != MAP_FAILED)
+      return true;
+    if (errno != EOPNOTSUPP && errno != EINVAL) return false;
   }
-  return ::mmap(nullptr, length, kAccess, MAP_SHARED, fd, offset);
+  return ::mmap(place, piece.size, kAccess, MAP_SHARED | MAP_FIXED, fd, offset) != MAP_FAILED;
+}
+
+[[noreturn]] void refuse(const std::string& name, int error) {
+  throw_error(ErrorKind::buffer, name, "the bytes cannot be mapped", error);
 }
 
 }  // namespace
 
-SharedMapping::SharedMapping(Fd file, uint64_t begin, uint64_t size, bool durable,
-                             const std::string& name)
-    : file_(std::move(file)) {
+SharedMapping::SharedMapping(std::vector<FilePiece> pieces, bool durable, const std::string& name) {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  skipped_ = begin % page;
-  position_ = begin - skipped_;
-  length_ = skipped_ + size;
-  void* const pages = file_ ? map_pages(file_.get(), position_, length_, durable) : MAP_FAILED;
-  if (pages == MAP_FAILED)
-    throw_error(ErrorKind::buffer, name, "the bytes cannot be mapped", errno);
-  pages_ = static_cast<char*>(pages);
+  FilePiece& first = pieces.front();
+  skipped_ = first.begin % page;
+  first.begin -= skipped_;
+  first.size += skipped_;
+  for (const FilePiece& piece : pieces) length_ += piece.size;
+  void* const place =
+      ::mmap(nullptr, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (place == MAP_FAILED) refuse(name, errno);
+  pages_ = static_cast<char*>(place);
+  char* next = pages_;
+  for (const FilePiece& piece : pieces) {
+    if (!piece.file || !map_piece(next, piece, durable)) {
+      const int error = errno;
+      ::munmap(pages_, length_);
+      refuse(name, error);
+    }
+    next += piece.size;
+  }
+  pieces_ = std::move(pieces);
 }
 
 SharedMapping::~SharedMapping() {
@@ -48,20 +64,22 @@ SharedMapping& SharedMapping::operator=(SharedMapping&& other) noexcept {
 }
 
 void SharedMapping::swap(SharedMapping& other) noexcept {
-  std::swap(file_, other.file_);
+  std::swap(pieces_, other.pieces_);
   std::swap(pages_, other.pages_);
   std::swap(length_, other.length_);
-  std::swap(position_, other.position_);
   std::swap(skipped_, other.skipped_);
 }
 
 void SharedMapping::detach() noexcept {
-  if (!attached()) return;
   constexpr int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
-  const auto offset = static_cast<off_t>(position_);
-  if (::mmap(pages_, length_, kAccess, flags, file_.get(), offset) == MAP_FAILED)
-    static_cast<void>(::mmap(pages_, length_, kAccess, flags | MAP_ANONYMOUS, -1, 0));
-  file_.reset();
+  char* next = pages_;
+  for (const FilePiece& piece : pieces_) {
+    if (::mmap(next, piece.size, kAccess, flags, piece.file.get(),
+               static_cast<off_t>(piece.begin)) == MAP_FAILED)
+      static_cast<void>(::mmap(next, piece.size, kAccess, flags | MAP_ANONYMOUS, -1, 0));
+    next += piece.size;
+  }
+  pieces_.clear();
 }
 
 }  // namespace nvm::heap

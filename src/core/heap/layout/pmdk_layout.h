@@ -25,7 +25,11 @@ inline constexpr uint32_t kPoolMajor = 6;
 inline constexpr uint32_t kKnownIncompatible =
     0x7;                                        // single header, 2 KiB checksum, shutdown state
 inline constexpr uint32_t kChecksumOf2K = 0x2;  // of the incompatible features
+inline constexpr uint32_t kKeepsShutdownState = 0x4;
 inline constexpr size_t kShortChecksum = 2048;  // bytes that it covers then
+
+// Which of a header's uuids is what.
+enum class Uuid : size_t { set, part, previous_part, next_part, previous_replica, next_replica };
 
 struct PoolHeader {
   char signature[8];
@@ -36,10 +40,16 @@ struct PoolHeader {
   uint8_t uuids[6][16];
   uint64_t created;
   uint8_t arch_flags[16];
-  uint8_t unused[3944];
+  uint8_t unused0[3880];
+  // not covered by the short checksum
+  uint64_t unsafe_shutdowns;
+  uint64_t device_uuid;
+  uint8_t dirty;  // with kKeepsShutdownState: open for writing, or was when its program ended
+  uint8_t unused1[39];
+  uint64_t shutdown_checksum;
   uint64_t checksum;
 };
-static_assert(sizeof(PoolHeader) == kPage);
+static_assert(sizeof(PoolHeader) == kPage && offsetof(PoolHeader, dirty) == 4040);
 
 // The descriptor behind it.
 inline constexpr size_t kLayoutLength = 1024;

@@ -10,6 +10,7 @@
 #include "heap/file/posix_file.h"
 #include "heap/format.h"
 #include "heap/layout/checksum.h"
+#include "heap/layout/part_header.h"
 
 namespace nvm::heap {
 namespace {
@@ -44,11 +45,7 @@ void check_signature(const char* base, uint64_t size, const std::string& file) {
 }
 
 void check_header(const pmdk::PoolHeader& header, const std::string& file) {
-  const size_t covered =
-      (header.incompatible & pmdk::kChecksumOf2K) != 0 ? pmdk::kShortChecksum : sizeof header;
-  const uint64_t sum =
-      fletcher64_around(&header, sizeof header, offsetof(pmdk::PoolHeader, checksum), covered);
-  if (sum != header.checksum) corrupt(file, "damaged: the pool header's checksum is wrong");
+  if (!has_right_checksum(header)) corrupt(file, "damaged: the pool header's checksum is wrong");
   if (header.major != pmdk::kPoolMajor) {
     foreign(file, "PMDK's pool format " + std::to_string(header.major) + "; this is for format " +
                       std::to_string(pmdk::kPoolMajor));
