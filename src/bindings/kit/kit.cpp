@@ -14,6 +14,12 @@ void register_all(PyObject* module) {
 #if NVM_KIT_PMEM2
   register_pmem2(module);
 #endif
+#if NVM_KIT_PMEMLOG
+  register_pmemlog(module);
+#endif
+#if NVM_KIT_PMEMBLK
+  register_pmemblk(module);
+#endif
 }
 
 }  // namespace

@@ -98,5 +98,8 @@ PyTypeObject* add_named_type(PyObject* module, const char* name, PyType_Spec& sp
 // The registers of kit.cpp: each adds a library.
 void register_pmem(PyObject* module);
 void register_pmem2(PyObject* module);
+void register_pmemlog(PyObject* module);
+void register_pmemblk(PyObject* module);
+void register_pmempool(PyObject* module);
 
 }  // namespace nvm::bindings::kit
