@@ -20,6 +20,9 @@ void register_all(PyObject* module) {
 #if NVM_KIT_PMEMBLK
   register_pmemblk(module);
 #endif
+#if NVM_KIT_PMEMPOOL
+  register_pmempool(module);
+#endif
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ std::string text_of(int fd, const std::string& path) {
     if (got < 0) throw_os(path, "cannot read the pool set", errno);
     if (got == 0) return text;
     text.append(block, static_cast<size_t>(got));
+    if (text.size() >= kSignature.size() && !is_pool_set(text)) return text;
     if (text.size() > kMostText)
       throw Error(ErrorKind::corrupt, "'" + path + "': too long for a pool set", EUCLEAN, path);
   }

@@ -30,6 +30,8 @@ class PoolView {
 
   const std::string& path() const noexcept { return path_; }
   const char* base() const noexcept { return mapping_.base(); }
+  // The same bytes, to be changed: nobody else sees it.
+  char* private_base() const noexcept { return mapping_.base(); }
   uint64_t size() const noexcept { return mapping_.size(); }
   const heap::pmdk::PoolHeader& header() const noexcept {
     return *reinterpret_cast<const heap::pmdk::PoolHeader*>(base());

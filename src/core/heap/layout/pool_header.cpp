@@ -99,7 +99,7 @@ void check_heap_header(const pmdk::HeapHeader& heap, const std::string& file) {
 
 }  // namespace
 
-void check_pool_header(const char* base, uint64_t size, const std::string& file) {
+void check_any_layout(const char* base, uint64_t size, const std::string& file) {
   check_signature(base, size, file);
   if (size < pmdk::kMinFileSize) {
     corrupt(file, "truncated: a pool cannot have only " + std::to_string(size) + " bytes");
@@ -110,9 +110,13 @@ void check_pool_header(const char* base, uint64_t size, const std::string& file)
       fletcher64_around(&descriptor, pmdk::kDescriptorChecksummed,
                         offsetof(pmdk::Descriptor, checksum), pmdk::kDescriptorChecksummed);
   if (sum != descriptor.checksum) corrupt(file, "damaged: the descriptor's checksum is wrong");
-  check_layout(descriptor, file);
   check_extent(descriptor, size, file);
   check_heap_header(*reinterpret_cast<const pmdk::HeapHeader*>(base + pmdk::kHeapOffset), file);
+}
+
+void check_pool_header(const char* base, uint64_t size, const std::string& file) {
+  check_any_layout(base, size, file);
+  check_layout(descriptor_of(base), file);
 }
 
 void raise_heap_size(int fd, uint64_t file_size, const std::string& file) {

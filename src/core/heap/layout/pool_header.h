@@ -12,6 +12,8 @@ namespace nvm::heap {
 //   Error(corrupt)  not a pool, damaged, or cut off,
 //   Error(layout)   another kind of pool, another layout, or another major version of ours.
 void check_pool_header(const char* base, uint64_t size, const std::string& file);
+// The same for a pool of libpmemobj whatever its layout.
+void check_any_layout(const char* base, uint64_t size, const std::string& file);
 
 inline const pmdk::Descriptor& descriptor_of(const char* base) {
   return *reinterpret_cast<const pmdk::Descriptor*>(base + pmdk::kDescriptorOffset);
