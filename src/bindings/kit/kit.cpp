@@ -23,6 +23,9 @@ void register_all(PyObject* module) {
 #if NVM_KIT_PMEMPOOL
   register_pmempool(module);
 #endif
+#if NVM_KIT_VMEM
+  register_vmem(module);
+#endif
 }
 
 }  // namespace

@@ -101,5 +101,6 @@ void register_pmem2(PyObject* module);
 void register_pmemlog(PyObject* module);
 void register_pmemblk(PyObject* module);
 void register_pmempool(PyObject* module);
+void register_vmem(PyObject* module);
 
 }  // namespace nvm::bindings::kit
