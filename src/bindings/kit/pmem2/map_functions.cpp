@@ -8,6 +8,7 @@ namespace nvm::bindings::kit::pmem2 {
 namespace {
 
 constexpr unsigned kBytes = 256;  // values of a byte
+constexpr int kKeywords = METH_FASTCALL | METH_KEYWORDS;
 
 // Runs f(); without the interpreter's lock where it takes long: a system call, or a large copy.
 template <class F>
@@ -145,7 +146,6 @@ void persist(const Map* map, Part part) {
 }
 
 std::vector<PyMethodDef> map_functions() {
-  constexpr int kKeywords = METH_FASTCALL | METH_KEYWORDS;
   return {
       {"persist", as_method(of_part<persist>), METH_FASTCALL,
        "persist($self, buffer=None, /)\n--\n\n"

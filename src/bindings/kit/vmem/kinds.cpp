@@ -59,9 +59,11 @@ PyObject* kind_names(PyObject*, PyObject*) {
   });
 }
 
+// memkind_get_version() is major * kMajor + minor * kMinor + patch.
+constexpr int kMajor = 1000000;
+constexpr int kMinor = 1000;
+
 PyObject* version(PyObject*, PyObject*) {
-  constexpr int kMajor = 1000000;
-  constexpr int kMinor = 1000;
   const int number = memkind_get_version();
   return Py_BuildValue("(iii)", number / kMajor, number / kMinor % kMinor, number % kMinor);
 }

@@ -79,7 +79,7 @@ PyObject* make_handler(PyObject*, PyObject* argument) {
     handler->version = kHandlerVersion;
     handler->allocator = {heap, numpy_malloc, numpy_calloc, numpy_realloc, numpy_free};
     Ref capsule = checked(PyCapsule_New(handler.get(), kCapsuleName, free_handler));
-    handler.release();
+    static_cast<void>(handler.release());  // the capsule's
     Py_INCREF(heap);
     return capsule.release();
   });
