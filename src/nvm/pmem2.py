@@ -18,7 +18,7 @@ try:
     from nvm._kit import Pmem2Reservation as Reservation
     from nvm._kit import Pmem2Source as Source
 except ImportError as error:
-    raise absent("pmem2", error) from error
+    raise absent("pmem2", error) from None
 
 __all__ = [
     "F_MEM_NODRAIN",

@@ -27,7 +27,7 @@ try:
     from nvm._kit import vmem_set_background_threads as set_background_threads
     from nvm._kit import vmem_version as version
 except ImportError as error:
-    raise absent("vmem", error) from error
+    raise absent("vmem", error) from None
 
 if TYPE_CHECKING:
     from types import TracebackType
