@@ -31,7 +31,7 @@ enum class Access { read, write };
 class Range {
  public:
   // Throws a TypeError for an object without a buffer, a BufferError that says so for one whose
-  // bytes lie apart or, if they are to be written, are read-only.
+  // bytes lie apart or, if they are to be written, are read-only or references.
   explicit Range(PyObject* object, Access access = Access::read);
   ~Range() { PyBuffer_Release(&view_); }
   Range(const Range&) = delete;

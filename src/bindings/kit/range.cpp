@@ -1,4 +1,6 @@
 // Ranges of memory from Python objects.
+#include <cstring>
+
 #include "kit/kit.h"
 
 namespace nvm::bindings::kit {
@@ -31,7 +33,8 @@ void get_checked(PyObject* object, Py_buffer* view, Access access) {
 bool get_shortly(PyObject*, Py_buffer*, Access) { return false; }
 #else
 bool get_shortly(PyObject* object, Py_buffer* view, Access access) {
-  const int flags = access == Access::write ? PyBUF_WRITABLE : PyBUF_SIMPLE;
+  constexpr int kToWrite = PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE;
+  const int flags = access == Access::write ? kToWrite : PyBUF_SIMPLE;
   if (PyObject_GetBuffer(object, view, flags) == 0) return true;
   if (PyObject_CheckBuffer(object) == 0) throw PythonError{};
   PyErr_Clear();
@@ -43,6 +46,13 @@ bool get_shortly(PyObject* object, Py_buffer* view, Access access) {
 
 Range::Range(PyObject* object, Access access) {
   if (!get_shortly(object, &view_, access)) get_checked(object, &view_, access);
+  // Bytes stored over references would crash the interpreter.
+  if (access == Access::write && view_.format != nullptr &&
+      std::strchr(view_.format, 'O') != nullptr) {
+    PyBuffer_Release(&view_);
+    raise(PyExc_BufferError, "the memory of this %.200s holds Python objects, not bytes",
+          Py_TYPE(object)->tp_name);
+  }
 }
 
 }  // namespace nvm::bindings::kit

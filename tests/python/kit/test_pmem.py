@@ -388,6 +388,11 @@ def test_numpy_arrays_as_ranges():
     for apart in square[:, 1], square[::2], square[1:3, 1:3]:
         with pytest.raises(BufferError, match="ndarray is not contiguous"):
             pmem.persist(apart)
+    objects = numpy.array([[], ()], dtype=object)
+    pmem.persist(objects)
+    for holding in objects, numpy.zeros(3, dtype=[("number", "i4"), ("name", "O")]):
+        with pytest.raises(BufferError, match="holds Python objects"):
+            pmem.memset_persist(holding, 1)
     square.flags.writeable = False
     pmem.persist(square)
     with pytest.raises(BufferError, match="read-only"):

@@ -53,17 +53,34 @@ memkind_t kind_in_folder(const std::string& folder, size_t max_size, bool conser
   return kind;
 }
 
-// Gives the file its blocks now: a store where the disk is full would be a SIGBUS.
-void open_file(Heap* heap, const std::string& file, size_t size) {
-  heap->descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kMode);
+// Opens the file, or makes it: true.
+bool open_or_make(Heap* heap, const std::string& file) {
+  heap->descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kMode);
+  if (heap->descriptor >= 0) return true;
+  heap->descriptor = open(file.c_str(), O_RDWR | O_CLOEXEC);
   if (heap->descriptor < 0) throw_library_error(nullptr, file);
+  return false;
+}
+
+// Gives the file its blocks now: a store where the disk is full would be a SIGBUS.
+void* map_file(const Heap* heap, const std::string& file, size_t size) {
   if (flock(heap->descriptor, LOCK_EX | LOCK_NB) != 0)
     throw_library_error(errno, errno == EWOULDBLOCK ? "another heap has this file" : nullptr, file);
   const int failure = posix_fallocate(heap->descriptor, 0, static_cast<off_t>(size));
   if (failure != 0) throw_library_error(failure, nullptr, file);
   void* area = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, heap->descriptor, 0);
   if (area == MAP_FAILED) throw_library_error(nullptr, file);
-  heap->area = area;
+  return area;
+}
+
+void open_file(Heap* heap, const std::string& file, size_t size) {
+  const bool made = open_or_make(heap, file);
+  try {
+    heap->area = map_file(heap, file, size);
+  } catch (const Error&) {
+    if (made) unlink(file.c_str());
+    throw;
+  }
   heap->area_size = size;
 }
 
