@@ -147,9 +147,9 @@ class PoolFile {
   void open_existing(const OpenOptions& options, Opened opened);
   void open_for_reading(const OpenOptions& options);
   void open_set(const OpenOptions& options);
-  void open_existing_set(SetFiles::Request request);
+  void open_existing_set(const SetFiles::Request& request);
   void open_set_for_reading(SetFiles::Request request);
-  void create_set(SetFiles::Request request);
+  void create_set(const SetFiles::Request& request);
   void hold(std::unique_ptr<SetFiles> files);
   void keep_copies();
   void create(const OpenOptions& options);

@@ -35,7 +35,7 @@ void PoolFile::open_set(const OpenOptions& options) {
   request.limit = std::max(options.limit.value_or(0), options.initial_size.value_or(0));
   const bool exists = SetFiles::look(path_) == SetFiles::Found::all;
   if (exists && options.access == Access::read) return open_set_for_reading(std::move(request));
-  if (exists && options.if_exists == IfExists::open) return open_existing_set(std::move(request));
+  if (exists && options.if_exists == IfExists::open) return open_existing_set(request);
   if (exists && options.if_exists == IfExists::fail)
     throw_os(path_, "cannot create the pool: the set's parts are there", EEXIST);
   if (exists)
@@ -45,7 +45,7 @@ void PoolFile::open_set(const OpenOptions& options) {
                 EEXIST);
   if (options.if_missing == IfMissing::fail || options.access == Access::read)
     throw_os(path_, "cannot open the pool: none of the set's parts is there", ENOENT);
-  create_set(std::move(request));
+  create_set(request);
 }
 
 void PoolFile::hold(std::unique_ptr<SetFiles> files) {
@@ -58,7 +58,7 @@ void PoolFile::hold(std::unique_ptr<SetFiles> files) {
   backend_ = backend::make(medium_.kind);
 }
 
-void PoolFile::open_existing_set(SetFiles::Request request) {
+void PoolFile::open_existing_set(const SetFiles::Request& request) {
   hold(SetFiles::open(request));
   Validated found;
   {
@@ -82,7 +82,7 @@ void PoolFile::open_set_for_reading(SetFiles::Request request) {
   base_ = mapping_.base();
 }
 
-void PoolFile::create_set(SetFiles::Request request) {
+void PoolFile::create_set(const SetFiles::Request& request) {
   hold(SetFiles::create(request));
   passed(Step::space_allocated);
   make_heap(request.create_mode);
