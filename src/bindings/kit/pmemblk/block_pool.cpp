@@ -134,7 +134,7 @@ PyObject* enter(PyObject* self, PyObject*) {
 
 PyObject* leave(PyObject* self, PyObject*) { return close_blocks(self, nullptr); }
 
-// ---- A sequence. The interpreter has added the length to negative indexes.
+// ---- A sequence
 
 Py_ssize_t length(PyObject* self) {
   const int failed = guarded_int([&] {
@@ -156,11 +156,25 @@ PyObject* get_item(PyObject* self, Py_ssize_t index) {
   });
 }
 
-int set_item(PyObject* self, Py_ssize_t index, PyObject* value) {
+// For `blocks[key]` itself: PyPy leaves negative indexes of sq_item as they are.
+Py_ssize_t index_of(PyObject* self, PyObject* key) {
+  if (PyIndex_Check(key) == 0)
+    raise(PyExc_TypeError, "a block's index is an integer, not %.200s", Py_TYPE(key)->tp_name);
+  Py_ssize_t index = PyNumber_AsSsize_t(key, PyExc_IndexError);
+  if (index == -1 && PyErr_Occurred()) throw PythonError{};
+  if (index < 0) index += static_cast<Py_ssize_t>(as_blocks(self)->blocks);
+  check_index(self, index);
+  return index;
+}
+
+PyObject* subscript(PyObject* self, PyObject* key) {
+  return guarded([&] { return read_block(as_blocks(self), index_of(self, key)); });
+}
+
+int set_subscript(PyObject* self, PyObject* key, PyObject* value) {
   return guarded_int([&] {
     if (value == nullptr) raise(PyExc_TypeError, "a block cannot be deleted: see set_zero()");
-    check_index(self, index);
-    write_block(as_blocks(self), value, index);
+    write_block(as_blocks(self), value, index_of(self, key));
     return 0;
   });
 }
@@ -223,7 +237,9 @@ PyType_Slot slots[] = {
     {Py_tp_getset, attributes},
     {Py_sq_length, as_slot(length)},
     {Py_sq_item, as_slot(get_item)},
-    {Py_sq_ass_item, as_slot(set_item)},
+    {Py_mp_length, as_slot(length)},
+    {Py_mp_subscript, as_slot(subscript)},
+    {Py_mp_ass_subscript, as_slot(set_subscript)},
     {}};
 
 PyType_Spec spec = {"nvm.pmemblk.BlockPool", sizeof(BlockPoolObject), 0, Py_TPFLAGS_DEFAULT, slots};
