@@ -2,7 +2,7 @@
 #include "container.h"
 
 #include <bit>
-#include <cstring>
+#include <string_view>
 
 #include "memory/memory.h"
 #include "object/store.h"
@@ -37,12 +37,26 @@ bool same_bits(double one, double other) {
   return std::bit_cast<uint64_t>(one) == std::bit_cast<uint64_t>(other);
 }
 
+// The one type of the standard library's with values that are not equal to themselves: NaNs.
+bool is_decimal(const PyTypeObject* type) {
+  const std::string_view name = type->tp_name;
+  return name == "decimal.Decimal" || name == "Decimal";  // the latter on PyPy
+}
+
+bool same_decimals(PyObject* item, PyObject* other) {
+  const Ref digits = checked(PyObject_Str(item));
+  const Ref other_digits = checked(PyObject_Str(other));
+  return PyUnicode_Compare(digits.get(), other_digits.get()) == 0;
+}
+
 bool same_numbers(PyObject* item, PyObject* other) {
   if (PyFloat_CheckExact(item) && PyFloat_CheckExact(other))
     return same_bits(PyFloat_AS_DOUBLE(item), PyFloat_AS_DOUBLE(other));
   if (PyComplex_CheckExact(item) && PyComplex_CheckExact(other))
     return same_bits(PyComplex_RealAsDouble(item), PyComplex_RealAsDouble(other)) &&
            same_bits(PyComplex_ImagAsDouble(item), PyComplex_ImagAsDouble(other));
+  if (Py_TYPE(item) == Py_TYPE(other) && is_decimal(Py_TYPE(item)))
+    return same_decimals(item, other);
   return false;
 }
 

@@ -64,7 +64,8 @@ Ref new_container(PoolObject* pool, PyObject* content, heap::Type type);
 Py_ssize_t bound_argument(PyObject* argument);
 
 // Whether a container takes two objects for equal, as the built-ins do: identical or ==. Values
-// keep no identity here, so that floats with the same bits count as identical (a NaN is found).
+// keep no identity here, so that floats with the same bits count as identical (a NaN is found), and
+// Decimals with the same digits.
 bool same_item(PyObject* item, PyObject* other);
 
 // PyPy has no Py_RETURN_RICHCOMPARE.

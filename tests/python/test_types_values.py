@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import nvm
 from interpreter import collect
-from nvm.pmemobj import PersistentList, PersistentObject, PersistentObjectPool
+from nvm import _immutable
+from nvm.pmemobj import PersistentList, PersistentObject, PersistentObjectPool, PersistentTuple
 from values_of_types import (
     ALL,
     EAST,
@@ -407,6 +408,48 @@ def test_lists_find_what_the_built_in_finds(pool: Pool) -> None:
     items.remove(Plain.ONE)
     assert len(pool.root) == len(items)
     assert EAST in pool.root
+
+
+def test_a_decimal_nan_is_found_where_it_was_put(pool: Pool) -> None:
+    pool["list"] = [1, Decimal("nan"), Decimal("NaN123"), Decimal("2.50")]
+    pool["tuple"] = pool.new(PersistentTuple, pool["list"])
+    pool["dict"] = {Decimal("nan"): "found"}
+    for kind in ("list", "tuple"):
+        assert pool[kind].index(Decimal("nan")) == 1
+        assert pool[kind].count(Decimal("NaN123")) == 1
+        assert Decimal("-NaN") not in pool[kind]
+        assert Decimal("2.5") in pool[kind]
+        assert pool[kind] == pool[kind]
+    assert pool["dict"][Decimal("nan")] == "found"
+    pool["list"].remove(Decimal("nan"))
+    assert len(pool["list"]) == 3
+
+
+def test_standard_values_are_sought_without_making_those_that_are_stored(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [datetime.date(2020, 1, 1) + datetime.timedelta(days=number) for number in range(50)]
+    pool["days"] = [*days, 5, "x", (1,), [2], Fraction(1, 3)]
+    made: list[object] = []
+    restore = _immutable.restore
+    monkeypatch.setattr(
+        _immutable, "restore", lambda *arguments: made.append(arguments) or restore(*arguments)
+    )
+    assert days[40] in pool["days"]
+    assert pool["days"].index(days[49]) == 49
+    assert pool["days"].count(Decimal("0.5")) == 0
+    assert Fraction(1, 3) in pool["days"]
+    assert datetime.datetime(2020, 1, 1) not in pool["days"]  # equal to no date
+    assert made == []
+
+    class Equal:
+        def __eq__(self, other: object) -> bool:
+            return other == days[3]
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert pool["days"].index(Equal()) == 3
+    assert len(made) == 4
 
 
 def test_reading_is_possible_in_a_pool_for_reading(

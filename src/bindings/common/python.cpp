@@ -43,6 +43,12 @@ void check_no_keywords(const char* name, PyObject* keywords) {
     raise(PyExc_TypeError, "%s() takes no keyword arguments", name);
 }
 
+PyObject* part_of_made(PyObject* self, PyObject* part) {
+  if (part == nullptr)
+    raise(PyExc_TypeError, "object.__new__ cannot make '%.200s' objects", Py_TYPE(self)->tp_name);
+  return part;
+}
+
 PyObject* refuse_new(PyTypeObject* type, PyObject*, PyObject*) {
   PyErr_Format(PyExc_TypeError, "cannot create '%.200s' instances", type->tp_name);
   return nullptr;

@@ -128,6 +128,9 @@ void check_no_keywords(const char* name, PyObject* keywords);
 
 // tp_new of types whose objects only methods make.
 PyObject* refuse_new(PyTypeObject* type, PyObject* args, PyObject* kw);
+// A part that every object of a type has, of one that may be empty: PyPy's object.__new__ makes
+// such whatever tp_new says. Throws a TypeError then.
+PyObject* part_of_made(PyObject* self, PyObject* part);
 // The setter of attributes that are read-only: PyPy wants one. The closure is the name.
 int refuse_set(PyObject* self, PyObject* value, void* name);
 inline void* as_closure(const char* name) noexcept { return const_cast<char*>(name); }

@@ -16,7 +16,9 @@ PyTypeObject* items_type = nullptr;
 PyTypeObject* builtin_keys_type = nullptr;
 PyTypeObject* builtin_items_type = nullptr;
 
-PyObject* dict_of(PyObject* view) { return reinterpret_cast<DictView*>(view)->dict; }
+DictView* as_view(PyObject* object) { return reinterpret_cast<DictView*>(object); }
+
+PyObject* dict_of(PyObject* view) { return part_of_made(view, as_view(view)->dict); }
 
 DictPart part_of(PyObject* view) {
   if (Py_TYPE(view) == keys_type) return DictPart::keys;
@@ -45,7 +47,7 @@ PyObject* make_view(PyTypeObject* type, PyObject* dict) {
     offset_of(as_proxy(dict));
     Ref made = checked(type->tp_alloc(type, 0));
     Py_INCREF(dict);
-    reinterpret_cast<DictView*>(made.get())->dict = dict;
+    as_view(made.get())->dict = dict;
     return made.release();
   });
 }
@@ -81,7 +83,9 @@ bool holds_item(PyObject* self, PyObject* pair) {
   return value && same_item(value.get(), PyTuple_GET_ITEM(pair, 1));
 }
 
-int contains_key(PyObject* self, PyObject* key) { return PySequence_Contains(dict_of(self), key); }
+int contains_key(PyObject* self, PyObject* key) {
+  return guarded_int([&] { return PySequence_Contains(dict_of(self), key); });
+}
 
 int contains_item(PyObject* self, PyObject* pair) {
   return guarded_int([&] { return holds_item(self, pair) ? 1 : 0; });
@@ -172,19 +176,21 @@ PyObject* isdisjoint(PyObject* self, PyObject* other) {
   });
 }
 
-PyObject* get_mapping(PyObject* self, void*) { return PyDictProxy_New(dict_of(self)); }
+PyObject* get_mapping(PyObject* self, void*) {
+  return guarded([&] { return PyDictProxy_New(dict_of(self)); });
+}
 
 void dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  Py_CLEAR(reinterpret_cast<DictView*>(self)->dict);
+  Py_CLEAR(as_view(self)->dict);
   type->tp_free(self);
   Py_DECREF(type);
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(dict_of(self));
+  Py_VISIT(as_view(self)->dict);
   return 0;
 }
 

@@ -1,15 +1,18 @@
 // PersistentList: searches and comparisons.
 //
 // What is sought is compared with the stored cells in the core where no code of the user's can
-// have a say: a value of a built-in type with all but instances of the user's classes. For any
-// other comparison the item is fetched, the latch let go, and == called, as the built-in list does;
-// the list may have changed by then, so that each step looks at its size again.
+// have a say: a value of a built-in type or of the standard library's with all but instances of the
+// user's classes. For any other comparison the item is fetched, the latch let go, and == called, as
+// the built-in list does; the list may have changed by then, so that each step looks at its size
+// again.
 #include <algorithm>
 #include <limits>
 #include <optional>
 
 #include "list/list.h"
+#include "object/boxed/boxed.h"
 #include "object/key/key.h"
+#include "values/boxed.h"
 
 namespace nvm::bindings {
 
@@ -34,7 +37,12 @@ class Sought {
   enum class Answer : uint8_t { no, yes, ask };
 
   Sought(PoolObject* pool, PyObject* object) : object_(object) {
-    if (is_value(object)) value_.emplace(pool, object);
+    if (is_value(object)) {
+      value_.emplace(pool, object);
+    } else if (is_standard_key(object)) {
+      value_.emplace(pool, object, Encoded::Purpose::look_up);
+      if (!value_->comparable()) value_.reset();
+    }
   }
   PyObject* object() const noexcept { return object_; }
 
@@ -47,7 +55,7 @@ class Sought {
 
  private:
   // No built-in container equals a value that is none, but for a bytearray.
-  static Answer compare_object(const heap::Pool& pool, Cell cell) {
+  Answer compare_object(heap::Pool& pool, Cell cell) const {
     switch (static_cast<heap::Type>(pool.type_number(cell.offset()))) {
       case heap::Type::list:
       case heap::Type::dict:
@@ -57,9 +65,17 @@ class Sought {
       case heap::Type::persistent_tuple:
       case heap::Type::persistent_frozenset:
         return Answer::no;
+      case heap::Type::boxed:
+        if (!compares_by_key(pool, cell.offset())) return Answer::ask;
+        return object::equal(pool, value_->value(), cell) ? Answer::yes : Answer::no;
       default:
         return Answer::ask;
     }
+  }
+
+  static bool compares_by_key(heap::Pool& pool, Offset offset) {
+    const object::boxed::View view = object::boxed::view(pool, offset);
+    return view.form == object::boxed::Form::standard && !view.key.blank();
   }
 
   PyObject* object_;

@@ -48,7 +48,10 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 
 // 0: its head was undone with the transaction that it was born in.
 PyObject* get_offset(PyObject* self, void*) {
-  return PyLong_FromUnsignedLongLong(as_pin(self)->handle->offset());
+  return guarded([&] {
+    part_of_made(self, reinterpret_cast<PyObject*>(as_pin(self)->pool));
+    return PyLong_FromUnsignedLongLong(as_pin(self)->handle->offset());
+  });
 }
 
 PyGetSetDef attributes[] = {{"offset", get_offset, refuse_set, nullptr, as_closure("offset")},
@@ -89,6 +92,7 @@ bool is_custom_type(PyTypeObject* type) {
 bool is_pin(PyObject* object) noexcept { return Py_TYPE(object) == pin_type; }
 
 Offset pin_offset(PyObject* pin) {
+  part_of_made(pin, reinterpret_cast<PyObject*>(as_pin(pin)->pool));
   const Offset offset = as_pin(pin)->handle->offset();
   if (offset == 0)
     throw Error(ErrorKind::stale, "the object was born in a transaction that has been undone", 0,
@@ -128,8 +132,6 @@ Ref pin_of(PoolObject* pool, PyObject* object) {
   return pin;
 }
 
-namespace {
-
 Ref list_of_offsets(const std::vector<Offset>& offsets) {
   Ref list = checked(PyList_New(0));
   for (const Offset offset : offsets) {
@@ -138,6 +140,8 @@ Ref list_of_offsets(const std::vector<Offset>& offsets) {
   }
   return list;
 }
+
+namespace {
 
 std::vector<Offset> offsets_of(PyObject* sequence) {
   const Ref items = checked(PySequence_List(sequence));

@@ -172,12 +172,7 @@ PyObject* orphans(PyObject*, Arguments arguments, Py_ssize_t) {
   return with_pool(arguments, [](PoolObject*, heap::Pool& pool, Arguments) {
     const std::vector<Offset> found = heap::read(
         pool, [&] { return pool.in_transaction() ? std::vector<Offset>() : raw::orphans(pool); });
-    Ref list = checked(PyList_New(0));
-    for (const Offset offset : found) {
-      const Ref item = checked(number(offset));
-      check(PyList_Append(list.get(), item.get()));
-    }
-    return list.release();
+    return list_of_offsets(found).release();
   });
 }
 
@@ -186,9 +181,7 @@ PyObject* fetch(PyObject*, Arguments arguments, Py_ssize_t) {
   return with_pool(arguments, [](PoolObject* owner, heap::Pool& pool, Arguments rest) {
     const Offset object = word_of(rest[0]);
     Decoded decoded = heap::read(pool, [&] {
-      if (!pool.is_block(object) || !heap::is_counted(pool.type_number(object)))
-        throw Error(ErrorKind::value, "there is no object at offset " + std::to_string(object), 0,
-                    pool.path());
+      raw::check_object(pool, object);
       return Decoded::fetch(pool, Cell::object(object));
     });
     return decoded.build(owner).release();

@@ -30,6 +30,8 @@ Offset pin_offset(PyObject* pin);
 object::HeldBy held_by(PoolObject* pool, const std::vector<Offset>& heads, bool strict);
 // Lets the classes of objects that only cycles keep alive let go what they hold.
 void free_custom_garbage(PoolObject* pool, const std::vector<Offset>& heads);
+// Offsets for Python.
+Ref list_of_offsets(const std::vector<Offset>& offsets);
 // Lets the classes of unreferenced objects let go what they hold; no transaction may be open.
 void free_custom_objects(PoolObject* pool);
 

@@ -22,6 +22,11 @@ PyObject* member_descriptor = nullptr;
 
 Attribute* as_attribute(PyObject* object) { return reinterpret_cast<Attribute*>(object); }
 
+Attribute* made_attribute(PyObject* object) {
+  part_of_made(object, as_attribute(object)->name);
+  return as_attribute(object);
+}
+
 bool knows_place(const Attribute* attribute, const heap::Pool& pool) {
   return attribute->undo_epoch == pool.undo_epoch();
 }
@@ -85,9 +90,9 @@ void check_instance(PyObject* descriptor, PyObject* object) {
 PyObject* get(PyObject* self, PyObject* object, PyObject* type) {
   return guarded([&] {
     if (object == nullptr || object == Py_None)
-      return read_from_class(as_attribute(self), nullptr, type);
+      return read_from_class(made_attribute(self), nullptr, type);
     check_instance(self, object);
-    Ref value = read_value(as_attribute(self), object);
+    Ref value = read_value(made_attribute(self), object);
     if (value) return value.release();
     return read_from_class(as_attribute(self), object, object_of(Py_TYPE(object)));
   });
@@ -102,7 +107,9 @@ int set(PyObject* self, PyObject* object, PyObject* value) {
 }
 
 PyObject* repr(PyObject* self) {
-  return PyUnicode_FromFormat("<persistent attribute %R>", as_attribute(self)->name);
+  return guarded([&] {
+    return PyUnicode_FromFormat("<persistent attribute %R>", made_attribute(self)->name);
+  });
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
@@ -202,7 +209,7 @@ Ref attribute_of(PyTypeObject* type, PyObject* name) {
 }
 
 void set_attribute(PyObject* self, PyObject* descriptor, PyObject* value) {
-  Attribute* attribute = as_attribute(descriptor);
+  Attribute* attribute = made_attribute(descriptor);
   if (value != nullptr) return write_value(attribute, as_proxy(self), value);
   const bool erased = changing(as_proxy(self), [&](Operation& op, Offset offset) {
     return record::erase(op, offset, attribute->utf8);

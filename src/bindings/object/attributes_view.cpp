@@ -32,7 +32,9 @@ struct AttributesView {
 
 PyTypeObject* view_type = nullptr;
 
-PyObject* object_in(PyObject* view) { return reinterpret_cast<AttributesView*>(view)->object; }
+AttributesView* as_view(PyObject* object) { return reinterpret_cast<AttributesView*>(object); }
+
+PyObject* object_in(PyObject* view) { return part_of_made(view, as_view(view)->object); }
 
 Ref snapshot(PyObject* view) { return object_snapshot(as_proxy(object_in(view))); }
 
@@ -140,14 +142,14 @@ PyObject* get(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
 void dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  Py_CLEAR(reinterpret_cast<AttributesView*>(self)->object);
+  Py_CLEAR(as_view(self)->object);
   type->tp_free(self);
   Py_DECREF(type);
 }
 
 int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
-  Py_VISIT(object_in(self));
+  Py_VISIT(as_view(self)->object);
   return 0;
 }
 
@@ -199,7 +201,7 @@ PyObject* object_vars(PyObject* self, void*) {
   return guarded([&] {
     Ref made = checked(view_type->tp_alloc(view_type, 0));
     Py_INCREF(self);
-    reinterpret_cast<AttributesView*>(made.get())->object = self;
+    as_view(made.get())->object = self;
     return made.release();
   });
 }

@@ -2,6 +2,7 @@
 
 #include "container.h"
 #include "object/object.h"
+#include "values/encode.h"
 
 namespace nvm::bindings {
 
@@ -65,6 +66,17 @@ Ref Converter::state(PyObject* value) const {
 Ref Converter::key(PyObject* value, const std::string& name) const {
   PyObject* key = PyTuple_GET_ITEM(converter_.get(), kKey);
   return checked(PyObject_CallFunctionObjArgs(key, value, text_of(name).get(), nullptr));
+}
+
+bool is_standard_key(PyObject* object) {
+  PyTypeObject* type = Py_TYPE(object);
+  if (is_proxy(object) || is_plain_container(type)) return false;
+  const Converter converter = Converter::for_look_up(type);
+  if (!converter || converter.form() != static_cast<uint16_t>(Form::standard)) return false;
+  if (PyObject_Hash(object) != -1) return true;
+  if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw PythonError{};
+  PyErr_Clear();
+  return false;
 }
 
 Ref restore(PoolObject* pool, Form form, const std::string& name, Ref state) {

@@ -35,6 +35,10 @@ class Converter {
   Ref converter_;  // a nvm._converter.Converter
 };
 
+// Whether an object is of a type of the standard library's that is stored as boxed values, and one
+// that can be a key: its equality is that of what is its key.
+bool is_standard_key(PyObject* object);
+
 // What is stored of a boxed value becomes the value again. Throws PythonError: a ClassNotFoundError
 // if this program does not have its class, an UnreadableValueError if nothing comes of it.
 Ref restore(PoolObject* pool, object::boxed::Form form, const std::string& name, Ref state);

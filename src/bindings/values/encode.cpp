@@ -9,11 +9,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "binding.h"
 #include "memory/memory.h"
 #include "object/store.h"
 #include "pmem/error.h"
-#include "values/boxed.h"
 
 namespace nvm::bindings {
 
@@ -39,140 +37,8 @@ namespace {
 // How many values are encoded between two looks for signals.
 constexpr size_t kSignalInterval = size_t{1} << 16;
 
-// Something in the value can never be equal to a stored one.
-struct NotComparable {};
-
-enum class Form : uint8_t { plain, container };
-
 // Converters of registered types that give values of registered types, one inside the other.
 constexpr uint32_t kMaxNesting = 10'000;
-
-// How a value of another class is taken apart; empty for the built-ins.
-struct Conversion {
-  Converter converter;
-  Ref key;  // to look up: what it is equal by
-};
-
-Value encode_str(PyObject* text) {
-#if PY_VERSION_HEX < 0x030C0000
-  check(PyUnicode_READY(text));
-#endif
-  return Value::str(PyUnicode_DATA(text), static_cast<uint64_t>(PyUnicode_GET_LENGTH(text)),
-                    static_cast<unsigned>(PyUnicode_KIND(text)), PyUnicode_IS_ASCII(text) != 0);
-}
-
-Value encode_bytes(PyObject* bytes) {
-  return Value::bytes_of(PyBytes_AS_STRING(bytes), static_cast<uint64_t>(PyBytes_GET_SIZE(bytes)));
-}
-
-// An integer beyond 64 bits; `keep` gets the bytes of its magnitude.
-Value encode_large_integer(PyObject* integer, bool negative, Ref& keep) {
-  // int's own methods: a subclass may have others.
-  const Ref magnitude = checked(PyObject_CallMethod(
-      reinterpret_cast<PyObject*>(&PyLong_Type), negative ? "__neg__" : "__pos__", "O", integer));
-  const Ref bits = checked(PyObject_CallMethod(magnitude.get(), "bit_length", nullptr));
-  const Py_ssize_t length = (PyLong_AsSsize_t(bits.get()) + 7) / 8;
-  keep = checked(PyObject_CallMethod(magnitude.get(), "to_bytes", "ns", length, "little"));
-  return Value::big_integer(PyBytes_AS_STRING(keep.get()), static_cast<uint64_t>(length), negative);
-}
-
-Value encode_integer(PyObject* integer, Ref& keep) {
-  int overflow = 0;
-  const long long small = PyLong_AsLongLongAndOverflow(integer, &overflow);
-  if (overflow != 0) return encode_large_integer(integer, overflow < 0, keep);
-  if (small == -1 && PyErr_Occurred()) throw PythonError{};
-  return Value::integer_of(small);
-}
-
-Value encode_proxy(PoolObject* pool, PyObject* object, Purpose purpose, Ref& keep) {
-  if (as_proxy(object)->pool != pool) {
-    if (purpose == Purpose::look_up) throw NotComparable{};
-    throw Error(ErrorKind::type,
-                "an object of another pool cannot be stored: store a copy of it, made by "
-                "its .to_python()");
-  }
-  keep = Ref::borrow(object);
-  return Value::object_at(offset_of(as_proxy(object)));
-}
-
-// The storable type that `type` is, or, for look_up, behaves as.
-PyTypeObject* base_for(PyTypeObject* type, Purpose purpose) {
-  if (purpose == Purpose::store) return type;
-  for (PyTypeObject* base : {&PyUnicode_Type, &PyLong_Type, &PyFloat_Type, &PyBytes_Type,
-                             &PyTuple_Type, &PyFrozenSet_Type, &PyComplex_Type}) {
-    if (PyType_IsSubtype(type, base) != 0) return inherits_comparison(type, base) ? base : type;
-  }
-  return type;
-}
-
-bool is_container(const PyTypeObject* type) {
-  return type == &PyList_Type || type == &PyDict_Type || type == &PyTuple_Type ||
-         type == &PyByteArray_Type || type == &PySet_Type || type == &PyFrozenSet_Type;
-}
-
-// To look a value up, its key is all that counts. Throws NotComparable if it has none.
-Conversion conversion_to_look_up(PoolObject* pool, PyObject* object) {
-  Conversion result{Converter::for_look_up(Py_TYPE(object)), {}};
-  if (!result.converter) throw NotComparable{};
-  const std::string name = result.converter.name(pool, Py_TYPE(object));
-  result.key = result.converter.key(object, name);
-  if (result.key.get() == Py_None || !compares_as_stored(result.key.get())) throw NotComparable{};
-  return result;
-}
-
-// What has no parts; `keep` gets the object that the value points into, if any. For a container
-// that is no built-in, `conversion` is filled.
-Form encode_plain(PoolObject* pool, PyObject* object, Purpose purpose, Value& value, Ref& keep,
-                  Conversion& conversion) {
-  PyTypeObject* type = Py_TYPE(object);
-  for (;;) {
-    if (type == &PyUnicode_Type) {
-      value = encode_str(object);
-      if (value.kind != Value::Kind::cell) keep = Ref::borrow(object);
-    } else if (type == &PyLong_Type) {
-      value = encode_integer(object, keep);
-    } else if (type == &PyFloat_Type) {
-      value = Value::real_of(PyFloat_AS_DOUBLE(object));
-    } else if (object == Py_None) {
-      value = Value::of(object::Cell::none());
-    } else if (type == &PyBool_Type) {
-      value = Value::of(object::Cell::boolean(object == Py_True));
-    } else if (is_container(type)) {
-      return Form::container;
-    } else if (type == &PyBytes_Type) {
-      value = encode_bytes(object);
-      if (value.kind != Value::Kind::cell) keep = Ref::borrow(object);
-    } else if (is_proxy(object)) {
-      value = encode_proxy(pool, object, purpose, keep);
-    } else if (type == &PyComplex_Type) {
-      value = Value::complex_of(PyComplex_RealAsDouble(object), PyComplex_ImagAsDouble(object));
-    } else if (object == Py_Ellipsis) {
-      value = Value::of(object::Cell::ellipsis());
-    } else {
-      PyTypeObject* base = base_for(type, purpose);
-      if (base != type) {
-        type = base;
-        continue;
-      }
-      if (is_custom_type(type)) {
-        keep = pin_of(pool, object);
-        value = Value::object_at(pin_offset(keep.get()));
-        return Form::plain;
-      }
-      if (purpose == Purpose::store) {
-        conversion.converter = Converter::for_storing(pool, type);
-        if (!conversion.converter) throw Error(ErrorKind::type, refusal(object));
-        return Form::container;
-      }
-      conversion = conversion_to_look_up(pool, object);
-      object = conversion.key.get();
-      type = Py_TYPE(object);
-      if (type == &PyTuple_Type) return Form::container;
-      continue;  // it is equal to what is its key
-    }
-    return Form::plain;
-  }
-}
 
 // Throws Error(stale) for what stands for an object that has been undone.
 void check_alive(PyObject* kept) {
@@ -182,6 +48,50 @@ void check_alive(PyObject* kept) {
     pin_offset(kept);
   }
 }
+
+bool is_immutable(const Node& node) {
+  switch (node.type) {
+    case heap::Type::list:
+    case heap::Type::dict:
+    case heap::Type::set:
+    case heap::Type::bytearray:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Finds a value that is made from itself, through immutable ones alone: a to_state() or the fields
+// of a frozen dataclass can give such. It could neither be read nor be freed.
+class CycleSearch {
+ public:
+  bool from(const Node& root) {
+    enter(root);
+    while (!open_.empty()) {
+      auto& [node, next] = open_.back();
+      if (next == node->items.size()) {
+        inside_[node] = false;
+        open_.pop_back();
+      } else if (const Value& item = node->items[next++];
+                 item.kind == Value::Kind::node && is_immutable(*item.node)) {
+        const auto met = inside_.find(item.node);
+        if (met == inside_.end()) enter(*item.node);
+        if (met != inside_.end() && met->second) return true;
+      }
+    }
+    return false;
+  }
+  bool met(const Node& node) const { return inside_.count(&node) != 0; }
+
+ private:
+  void enter(const Node& node) {
+    inside_.emplace(&node, true);
+    open_.emplace_back(&node, 0);
+  }
+
+  std::unordered_map<const Node*, bool> inside_;  // true while its items are looked at
+  std::vector<std::pair<const Node*, size_t>> open_;
+};
 
 heap::Type node_type(PyObject* container) {
   if (PyList_Check(container)) return heap::Type::list;
@@ -203,6 +113,7 @@ class Encoder {
   Node* encode(PyObject* root, Conversion conversion) {
     Node* node = node_for(root, Place{}, std::move(conversion));
     for (size_t i = 0; i < parts_.graph.nodes.size(); ++i) expand(i);
+    if (converted_) refuse_cycles();
     return node;
   }
 
@@ -238,7 +149,7 @@ class Encoder {
     Ref kept;
     Conversion conversion;
     try {
-      if (encode_plain(pool_, part.get(), purpose_, value, kept, conversion) == Form::container)
+      if (encode_plain(pool_, part.get(), purpose_, value, kept, conversion) == Makeup::container)
         value = Value::of(node_for(part.get(), place, std::move(conversion)));
     } catch (const Error& error) {
       throw Error(error.kind(), std::string(error.what()) + path_of(parts_.places, place),
@@ -259,10 +170,22 @@ class Encoder {
                   "another value that has one?");
   }
 
+  // Without converters there are none.
+  void refuse_cycles() const {
+    CycleSearch search;
+    for (size_t i = 0; i < parts_.graph.nodes.size(); ++i) {
+      const Node& node = parts_.graph.nodes[i];
+      if (node.type == heap::Type::boxed && !search.met(node) && search.from(node))
+        throw Error(ErrorKind::type, "a value that is made from itself cannot be stored" +
+                                         path_of(parts_.places, parts_.places[i]));
+    }
+  }
+
   static uint16_t form_of(boxed::Form form) { return static_cast<uint16_t>(form); }
 
   // What a value of another class is stored as.
   void convert(size_t number, const Conversion& conversion) {
+    converted_ = true;
     PyObject* value = containers_[number];
     Node& node = parts_.graph.nodes[number];
     node.flags = conversion.converter.form();
@@ -383,13 +306,14 @@ class Encoder {
   std::unordered_map<size_t, Conversion> conversions_;  // of nodes that are still to be expanded
   std::vector<uint32_t> nesting_;                       // of the nodes, among registered types
   size_t encoded_ = 0;
+  bool converted_ = false;
 };
 
 Encoded::Encoded(PoolObject* pool, PyObject* object, Purpose purpose) {
   try {
     Ref keep;
     Conversion conversion;
-    if (encode_plain(pool, object, purpose, root_, keep, conversion) == Form::plain) {
+    if (encode_plain(pool, object, purpose, root_, keep, conversion) == Makeup::plain) {
       keep_ = keep.release();
       return;
     }

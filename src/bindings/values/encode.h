@@ -1,4 +1,5 @@
-// How encoding explains itself: where in a value a part lies, and why an object is refused.
+// What the files of encoding share; and how it explains itself: where in a value a part lies, and
+// why an object is refused.
 #pragma once
 
 #include <Python.h>
@@ -7,7 +8,35 @@
 #include <string>
 #include <vector>
 
+#include "binding.h"
+#include "object/value/value.h"
+#include "values/boxed.h"
+
 namespace nvm::bindings {
+
+// ---- encode_plain.cpp
+
+// Something in the value can never be equal to a stored one.
+struct NotComparable {};
+
+enum class Makeup : uint8_t { plain, container };
+
+// How a value of another class is taken apart; empty for the built-ins.
+struct Conversion {
+  Converter converter;
+  Ref key;  // to look up: what it is equal by
+};
+
+// list, dict, tuple, bytearray, set and frozenset, exactly.
+bool is_plain_container(const PyTypeObject* type);
+// Points into the bytes.
+object::Value encode_bytes(PyObject* bytes);
+// What has no parts; `keep` gets the object that the value points into, if any. For a container
+// that is no built-in, `conversion` is filled.
+Makeup encode_plain(PoolObject* pool, PyObject* object, Encoded::Purpose purpose,
+                    object::Value& value, Ref& keep, Conversion& conversion);
+
+// ---- refusal.cpp
 
 // Where a part lies: in the container `parent` (a number among the nodes).
 struct Place {

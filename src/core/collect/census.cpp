@@ -39,31 +39,13 @@ const char* name_of(heap::Type type) noexcept {
 
 }  // namespace
 
-bool is_counted(uint64_t type) noexcept {
-  switch (static_cast<heap::Type>(type)) {
-    case heap::Type::list:
-    case heap::Type::dict:
-    case heap::Type::set:
-    case heap::Type::record:
-    case heap::Type::tuple:
-    case heap::Type::frozenset:
-    case heap::Type::boxed:
-    case heap::Type::bytearray:
-    case heap::Type::persistent_tuple:
-    case heap::Type::persistent_frozenset:
-      return true;
-    default:
-      return false;
-  }
-}
-
 BlockClass class_of_block(const heap::Pool& pool, const heap::Block& block) {
   const uint64_t type = block.type;
   if (heap::is_raw(type)) {
     const uint64_t word = pool.at<heap::Counted>(block.offset)->word;
     return heap::class_of(word) != 0 ? BlockClass::object : BlockClass::memory;
   }
-  if (is_counted(type)) return BlockClass::object;
+  if (heap::is_counted(type)) return BlockClass::object;
   const bool plain = type == 0 || type == static_cast<uint64_t>(heap::Type::blob);
   return plain ? BlockClass::plain : BlockClass::unknown;
 }

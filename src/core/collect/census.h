@@ -24,8 +24,6 @@ enum class BlockClass : uint8_t {
 };
 BlockClass class_of_block(const heap::Pool& pool, const heap::Block& block);
 
-// True for the types whose blocks carry a reference count.
-bool is_counted(uint64_t type) noexcept;
 // An object's type and class in one word, and what they are called: a record by its class. Throws
 // Error(corrupt) for an unknown class.
 uint64_t type_key(const heap::Pool& pool, heap::Offset object);

@@ -37,10 +37,10 @@ enum class Type : uint64_t {
 // Blocks that others lay out (object/raw/raw.h): the other bits are a number of the user's.
 inline constexpr uint64_t kRawType = uint64_t{1} << 63;
 inline constexpr bool is_raw(uint64_t type) { return (type & kRawType) != 0; }
-// Whether a block of this type number begins with a Counted word.
+// Whether a block of this type number begins with a Counted word, as far as this version knows.
 inline constexpr bool is_counted(uint64_t type) {
   return is_raw(type) ||
-         (type >= static_cast<uint64_t>(Type::list) && type < static_cast<uint64_t>(Type::blob));
+         (type >= static_cast<uint64_t>(Type::list) && type <= static_cast<uint64_t>(Type::boxed));
 }
 
 // Every counted object starts with this word: reference count and class id, changed together.

@@ -90,17 +90,19 @@ void set_class(Operation& op, Offset block, uint64_t class_id) {
   op.set_class(block, class_id);
 }
 
-void add_reference(Operation& op, Offset object) {
-  Pool& pool = op.pool();
+void check_object(const Pool& pool, Offset object) {
   if (!pool.is_block(object) || !heap::is_counted(pool.type_number(object)))
     throw_no_block(pool, object, "object");
+}
+
+void add_reference(Operation& op, Offset object) {
+  check_object(op.pool(), object);
   op.refer(object);
 }
 
 void drop_reference(Operation& op, Offset object) {
   Pool& pool = op.pool();
-  if (!pool.is_block(object) || !heap::is_counted(pool.type_number(object)))
-    throw_no_block(pool, object, "object");
+  check_object(pool, object);
   const uint64_t word = op.get(&pool.at<heap::Counted>(object)->word);
   if (heap::count_of(word) == 0)
     throw Error(ErrorKind::value,

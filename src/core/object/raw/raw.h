@@ -69,8 +69,9 @@ void snapshot(Operation& op, Offset begin, uint64_t size);
 // Makes mere memory the head of an object of a class.
 void set_class(Operation& op, Offset block, uint64_t class_id);
 
-// Of any counted object, raw or not: a reference that lies in somebody's raw memory. Throws
-// Error(value) if there is no such object.
+// Throws Error(value) unless there is a counted object, raw or not.
+void check_object(const Pool& pool, Offset object);
+// Of such an object: a reference that lies in somebody's raw memory.
 void add_reference(Operation& op, Offset object);
 void drop_reference(Operation& op, Offset object);
 
