@@ -1,5 +1,4 @@
-// PersistentObjectPool: its life, its attributes, and what makes objects and transactions.
-// As a mapping: pool_mapping.cpp.
+// PersistentObjectPool: its life, and the type.
 #include "pool/pool.h"
 
 #include <structmember.h>
@@ -143,8 +142,6 @@ PyObject* pool_exit(PyObject* self, PyObject* args) {
   return pool_close(self, nullptr);
 }
 
-// ---- Attributes
-
 const char* state_of(const PoolObject* pool) {
   if (!pool->pool) return "not opened";
   if (of_parent_process(*pool->pool)) return "of the parent process";
@@ -157,142 +154,7 @@ PyObject* pool_repr(PyObject* self) {
   return PyUnicode_FromFormat("<PersistentObjectPool %R (%s)>", name, state_of(pool));
 }
 
-PyObject* pool_filename(PyObject* self, void*) {
-  PyObject* name = as_pool(self)->filename;
-  return Ref::borrow(name != nullptr ? name : Py_None).release();
-}
-
-PyObject* pool_closed(PyObject* self, void*) {
-  PoolObject* pool = as_pool(self);
-  return boolean(!pool->pool || pool->pool->closed());
-}
-
-PyObject* pool_flag(PyObject* self, void*) {
-  return PyUnicode_FromStringAndSize(&as_pool(self)->flag, 1);
-}
-
-PyObject* pool_debug(PyObject* self, void*) { return boolean(as_pool(self)->debug); }
-
-// Something of the pool's file, which is there as long as the pool is open.
-template <class F>
-auto of_file(PyObject* self, F&& f) {
-  heap::Pool& pool = usable(as_pool(self));
-  return heap::read(pool, [&] { return f(pool.file()); });
-}
-
-PyObject* pool_backend(PyObject* self, void*) {
-  return guarded([&] {
-    const std::string_view name = of_file(
-        self, [](const heap::PoolFile& file) { return backend::name_of(file.backend().kind()); });
-    return PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
-  });
-}
-
-PyObject* pool_size(PyObject* self, void*) {
-  return guarded([&] {
-    return PyLong_FromUnsignedLongLong(
-        of_file(self, [](const heap::PoolFile& file) { return file.size(); }));
-  });
-}
-
-PyObject* pool_limit(PyObject* self, void*) {
-  return guarded([&] {
-    return PyLong_FromUnsignedLongLong(
-        of_file(self, [](const heap::PoolFile& file) { return file.limit(); }));
-  });
-}
-
-PyObject* pool_id(PyObject* self, void*) {
-  return guarded([&] { return PyLong_FromUnsignedLongLong(usable(as_pool(self)).hash_key()); });
-}
-
-PyObject* pool_manager(PyObject* self, void*) {
-  return guarded([&] {
-    usable(as_pool(self));
-    return memory_manager(as_pool(self)).release();
-  });
-}
-
-PyObject* pool_root(PyObject* self, void*) {
-  return guarded([&] {
-    heap::Pool& pool = usable(as_pool(self));
-    Decoded root =
-        heap::read(pool, [&] { return Decoded::fetch(pool, object::Cell(pool.root().root)); });
-    return root.build(as_pool(self)).release();
-  });
-}
-
-int pool_set_root(PyObject* self, PyObject* value, void*) {
-  return guarded_int([&] {
-    heap::Pool& pool = usable(as_pool(self));
-    if (value == nullptr) raise(PyExc_AttributeError, "root cannot be deleted: assign None");
-    Encoded encoded(as_pool(self), value);
-    heap::mutate(pool, [&](heap::Operation& op) {
-      encoded.begin();
-      object::replace(op, &op.pool().root().root, encoded.value());
-    });
-    return 0;
-  });
-}
-
 // ---- Methods
-
-// The class that Class[int] stands for; what it is given, if that is no such alias.
-Ref origin_of(PyObject* type) {
-  if (PyType_Check(type)) return Ref::borrow(type);
-  Ref origin(PyObject_GetAttrString(type, "__origin__"));
-  if (!origin) PyErr_Clear();
-  return origin ? std::move(origin) : Ref::borrow(type);
-}
-
-PyObject* make_new(PoolObject* pool, PyObject* type, PyObject* args, PyObject* kw) {
-  if (PyType_Check(type)) {
-    auto* wanted = reinterpret_cast<PyTypeObject*>(type);
-    if (wanted == types.list) return new_list(pool, args, kw).release();
-    if (wanted == types.dict) return new_dict(pool, args, kw).release();
-    if (wanted == types.set) return new_set(pool, args, kw).release();
-    if (wanted == types.bytearray) return new_bytearray(pool, args, kw).release();
-    if (wanted == types.tuple) return new_tuple(pool, args, kw).release();
-    if (wanted == types.frozenset) return new_frozenset(pool, args, kw).release();
-    if (PyType_IsSubtype(wanted, types.object)) return new_object(pool, wanted, args, kw).release();
-    if (is_custom_type(wanted)) return new_custom(pool, wanted, args, kw).release();
-  }
-  raise(PyExc_TypeError,
-        "new() makes PersistentList, PersistentDict, PersistentSet, PersistentByteArray, "
-        "PersistentTuple, PersistentFrozenSet and subclasses of PersistentObject, not %R",
-        type);
-}
-
-PyObject* pool_new_object(PyObject* self, PyObject* args, PyObject* kw) {
-  return guarded([&] {
-    usable(as_pool(self));
-    if (PyTuple_GET_SIZE(args) == 0) raise(PyExc_TypeError, "new() needs the type to make");
-    const Ref rest = checked(PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args)));
-    return make_new(as_pool(self), origin_of(PyTuple_GET_ITEM(args, 0)).get(), rest.get(), kw);
-  });
-}
-
-using Maker = Ref (*)(PoolObject*, double);
-
-PyObject* with_timeout(PyObject* self, PyObject* args, PyObject* kw, const char* format,
-                       Maker make) {
-  static const char* names[] = {"timeout", nullptr};
-  PyObject* timeout = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kw, format, const_cast<char**>(names), &timeout))
-    return nullptr;
-  return guarded([&] {
-    usable(as_pool(self));
-    return make(as_pool(self), seconds_of(timeout)).release();
-  });
-}
-
-PyObject* pool_transaction(PyObject* self, PyObject* args, PyObject* kw) {
-  return with_timeout(self, args, kw, "|$O:transaction", make_transaction);
-}
-
-PyObject* pool_reading(PyObject* self, PyObject* args, PyObject* kw) {
-  return with_timeout(self, args, kw, "|$O:reading", make_reading);
-}
 
 PyObject* pool_sync(PyObject* self, PyObject*) {
   return guarded([&] {
@@ -308,46 +170,11 @@ PyObject* pool_sync(PyObject* self, PyObject*) {
   });
 }
 
-PyObject* pool_persist_via_pickle(PyObject* self, PyObject* types) {
-  return guarded([&] {
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(types); ++i) {
-      PyObject* type = PyTuple_GET_ITEM(types, i);
-      if (!PyType_Check(type)) raise(PyExc_TypeError, "a class is needed, not %R", type);
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(types); ++i)
-      check(PySet_Add(as_pool(self)->pickled, PyTuple_GET_ITEM(types, i)));
-    return none();
-  });
-}
-
 PyObject* pool_reduce(PyObject* self, PyObject*) {
   return PyErr_Format(PyExc_TypeError, "cannot pickle or copy a '%.200s'", Py_TYPE(self)->tp_name);
 }
 
 const std::vector<PyMethodDef> kOwnMethods = {
-    {"new", as_method(pool_new_object), METH_VARARGS | METH_KEYWORDS,
-     "new($self, type, /, *args, **kwargs)\n--\n\n"
-     "Make a persistent object: of one of the persistent types of nvm.pmemobj or a subclass of\n"
-     "PersistentObject, with the arguments its constructor takes.\n\n"
-     "It is freed again when the last reference to it is gone, unless something in the pool\n"
-     "refers to it by then."},
-    {"transaction", as_method(pool_transaction), METH_VARARGS | METH_KEYWORDS,
-     "transaction($self, /, *, timeout=None)\n--\n\n"
-     "Return a Transaction: a context manager and decorator whose changes become durable all\n"
-     "together or not at all.\n\n"
-     "Beginning it waits at most timeout seconds for other threads (None: for ever) and then\n"
-     "raises TransactionTimeoutError."},
-    {"reading", as_method(pool_reading), METH_VARARGS | METH_KEYWORDS,
-     "reading($self, /, *, timeout=None)\n--\n\n"
-     "Return a context manager for a consistent view over several reads.\n\n"
-     "Inside, no thread changes the pool; a change by this one is a TransactionError."},
-    {"persist_via_pickle", pool_persist_via_pickle, METH_VARARGS,
-     "persist_via_pickle($self, /, *types)\n--\n\n"
-     "Let the pool hold instances of these classes, which it could not hold otherwise, as "
-     "pickles;\n"
-     "and load such pickles from it, which can run any code: for pools that you trust. They "
-     "cannot\n"
-     "be keys. It holds for this pool object only."},
     {"sync", pool_sync, METH_NOARGS,
      "sync($self, /)\n--\n\n"
      "Return when everything done so far is as durable as the backend makes it."},
@@ -360,21 +187,6 @@ const std::vector<PyMethodDef> kOwnMethods = {
     {"__exit__", pool_exit, METH_VARARGS, nullptr},
     {"__reduce__", pool_reduce, METH_NOARGS, nullptr},
 };
-
-PyGetSetDef pool_attributes[] = {
-    {"filename", pool_filename, nullptr, "The file's name, as it was given.", nullptr},
-    {"closed", pool_closed, nullptr, "True once the pool cannot be used any more.", nullptr},
-    {"flag", pool_flag, nullptr, "The flag it was opened with.", nullptr},
-    {"debug", pool_debug, nullptr, "Whether collections log what they meet.", nullptr},
-    {"root", pool_root, pool_set_root,
-     "The root object: None in a new pool; anything that can be stored may be assigned.", nullptr},
-    {"backend", pool_backend, nullptr, "What makes stores durable: \"dax\" or \"memory\".",
-     nullptr},
-    {"size", pool_size, nullptr, "Bytes that the file has now.", nullptr},
-    {"limit", pool_limit, nullptr, "Bytes that the file may grow to.", nullptr},
-    {"_p_id", pool_id, nullptr, "What the oids of the pool's objects begin with.", nullptr},
-    {"_p_mm", pool_manager, nullptr, "The pool's MemoryManager.", nullptr},
-    {}};
 
 PyMemberDef pool_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(PoolObject, weakrefs), READONLY, nullptr}, {}};
@@ -399,6 +211,7 @@ const char kPoolDoc[] =
 // The type keeps a pointer to them.
 PyMethodDef* all_methods() {
   static std::vector<PyMethodDef> methods = kOwnMethods;
+  methods.insert(methods.end(), making_methods.begin(), making_methods.end());
   methods.insert(methods.end(), report_methods.begin(), report_methods.end());
   methods.insert(methods.end(), collection_methods.begin(), collection_methods.end());
   methods.insert(methods.end(), mapping_methods.begin(), mapping_methods.end());

@@ -5,6 +5,11 @@
 
 namespace nvm::bindings {
 
+// new(), transaction(), reading(), persist_via_pickle() (pool_making.cpp).
+extern const std::vector<PyMethodDef> making_methods;
+
+extern PyGetSetDef pool_attributes[];  // pool_attributes.cpp
+
 // check() and stats() (pool_reports.cpp).
 extern const std::vector<PyMethodDef> report_methods;
 

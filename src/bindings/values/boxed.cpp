@@ -68,6 +68,23 @@ Ref Converter::key(PyObject* value, const std::string& name) const {
   return checked(PyObject_CallFunctionObjArgs(key, value, text_of(name).get(), nullptr));
 }
 
+namespace {
+
+// What a copy holds of further registered values is restored for it, one inside the other.
+Ref plain_state(PyObject* state) {
+  if (Py_EnterRecursiveCall(" while a registered value was made again") != 0) throw PythonError{};
+  try {
+    Ref copy = plain_copy(state);
+    Py_LeaveRecursiveCall();
+    return copy;
+  } catch (...) {
+    Py_LeaveRecursiveCall();
+    throw;
+  }
+}
+
+}  // namespace
+
 bool is_standard_key(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   if (is_proxy(object) || is_plain_container(type)) return false;
@@ -85,7 +102,7 @@ Ref restore(PoolObject* pool, Form form, const std::string& name, Ref state) {
   if (form == Form::pickled && !is_nominated(pool, type.get()))
     call("raise_not_nominated", text.get());
   // A user's function gets what it gave: no part of the pool that it could change.
-  if (form == Form::registered) state = plain_copy(state.get());
+  if (form == Form::registered) state = plain_state(state.get());
   const Ref number = checked(PyLong_FromLong(static_cast<long>(form)));
   return call("restore", number.get(), text.get(), type.get(), state.get());
 }

@@ -75,8 +75,11 @@ class CycleSearch {
       } else if (const Value& item = node->items[next++];
                  item.kind == Value::Kind::node && is_immutable(*item.node)) {
         const auto met = inside_.find(item.node);
-        if (met == inside_.end()) enter(*item.node);
-        if (met != inside_.end() && met->second) return true;
+        if (met == inside_.end()) {
+          enter(*item.node);
+        } else if (met->second) {
+          return true;
+        }
       }
     }
     return false;

@@ -34,7 +34,7 @@ Export* Exports::open(Offset block, Offset begin, uint64_t size) {
 
 void Exports::close(Export* exported) noexcept {
   const std::lock_guard lock(mutex_);
-  flush(*exported);
+  if (flush(*exported)) pool_.drain();
   std::erase_if(exports_, [=](const auto& known) { return known.get() == exported; });
 }
 
@@ -55,16 +55,22 @@ std::optional<Offset> Exports::place_of(const void* data, uint64_t size) {
   return std::nullopt;
 }
 
-void Exports::flush(const Export& exported) noexcept {
-  if (!exported.mapping_.attached()) return;
+bool Exports::flush(const Export& exported) noexcept {
+  if (!exported.mapping_.attached()) return false;
   // By the pool's own address of these bytes, which is what a backend knows.
   pool_.flush(pool_.file().base() + exported.begin_, exported.size_);
-  pool_.drain();
+  return true;
 }
 
 void Exports::flush() noexcept {
   const std::lock_guard lock(mutex_);
-  for (const auto& exported : exports_) flush(*exported);
+  flush_all();
+}
+
+void Exports::flush_all() noexcept {
+  bool flushed = false;
+  for (const auto& exported : exports_) flushed |= flush(*exported);
+  if (flushed) pool_.drain();
 }
 
 void Exports::detach_freed() noexcept {
@@ -82,10 +88,8 @@ void Exports::detach_freed() noexcept {
 
 void Exports::detach_all() noexcept {
   const std::lock_guard lock(mutex_);
-  for (const auto& exported : exports_) {
-    flush(*exported);
-    exported->mapping_.detach();
-  }
+  flush_all();
+  for (const auto& exported : exports_) exported->mapping_.detach();
 }
 
 // Another thread, which is not there, may have held the lock.

@@ -67,7 +67,8 @@ class Exports {
   void forked() noexcept;
 
  private:
-  void flush(const Export& exported) noexcept;
+  bool flush(const Export& exported) noexcept;  // without a fence; false: there is nothing to
+  void flush_all() noexcept;                    // one fence for all
 
   Pool& pool_;
   std::mutex mutex_;
