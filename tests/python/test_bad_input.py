@@ -411,8 +411,8 @@ def interrupted_by(run: Callable[[], Any], after: float) -> bool:
     main = threading.main_thread().ident
     assert main is not None
     timer = threading.Timer(after, lambda: signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
     try:
+        timer.start()
         run()
         timer.cancel()
         timer.join()
