@@ -32,8 +32,9 @@ void get_checked(PyObject* object, Py_buffer* view, Access access) {
 // There is no short way there: memoryviews don't look at the flags.
 bool get_shortly(PyObject*, Py_buffer*, Access) { return false; }
 #else
+constexpr int kToWrite = PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE;
+
 bool get_shortly(PyObject* object, Py_buffer* view, Access access) {
-  constexpr int kToWrite = PyBUF_ND | PyBUF_FORMAT | PyBUF_WRITABLE;
   const int flags = access == Access::write ? kToWrite : PyBUF_SIMPLE;
   if (PyObject_GetBuffer(object, view, flags) == 0) return true;
   if (PyObject_CheckBuffer(object) == 0) throw PythonError{};
