@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from nvm.pmemobj import PersistentObjectPool
 
 SIZE = "64 MiB"
+# On which the suite runs.
+BACKEND = os.environ.get("NVM_TEST_BACKEND", "memory")
 
 
 @pytest.fixture
@@ -41,7 +44,7 @@ def open_pool(path: Path) -> Iterator[Callable[..., PersistentObjectPool]]:
 
     def open_pool(flag: str = "c", **options: object) -> PersistentObjectPool:
         options.setdefault("size", SIZE)
-        options.setdefault("backend", "memory")
+        options.setdefault("backend", BACKEND)
         pool = nvm.open(path, flag, **options)  # type: ignore[arg-type]
         opened.append(pool)
         return pool

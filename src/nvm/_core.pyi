@@ -44,8 +44,8 @@ def open(
     *,
     size: int | str | None = None,
     mode: int = 0o666,
-    backend: Literal["dax", "memory"] | None = None,
-    sync: Literal["commit"] = "commit",
+    backend: Literal["dax", "journal", "memory"] | None = None,
+    sync: Literal["commit", "relaxed"] = "commit",
     timeout: float | None = 0,
 ) -> PersistentObjectPool:
     """Open a pool of persistent objects, creating the file if the flag says so.
@@ -56,10 +56,17 @@ def open(
             existing one; ``"c"`` create it if it is missing; ``"n"`` always a new one, replacing
             the file; ``"x"`` create it, FileExistsError if it exists.
         size: The limit that the pool may grow to, in bytes or as a text such as ``"64 GiB"``. It
-            raises an existing pool's. By default half of what the file system has free.
+            raises an existing pool's. By default half of what the file system has free; with
+            the journal 64 GiB, as its files take only what is used of them.
         mode: The permissions of a new file, less the umask.
-        backend: What makes stores durable; by default what the file system calls for.
+        backend: What makes stores durable: ``"dax"`` the processor's caches written back, for
+            persistent memory; ``"journal"`` one write and one sync a commit, for disks;
+            ``"memory"`` nothing, for tmpfs and what need not survive a power failure. By default
+            what the file system calls for, but never the journal yet.
         sync: ``"commit"``: an operation or transaction is durable when it returns.
+            ``"relaxed"``, with the journal: it survives the process then, and soon afterwards (a
+            tenth of a second, if the disk keeps up) a power failure, of which a later change never
+            survives without all before it.
         timeout: Seconds to wait for another process that has the pool open; None: for ever.
 
     Returns:
@@ -206,12 +213,16 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
             **kwargs: The same.
         """
 
-    def transaction(self, *, timeout: float | None = None) -> Transaction:
+    def transaction(
+        self, *, timeout: float | None = None, sync: Literal["commit", "relaxed"] | None = None
+    ) -> Transaction:
         """Return a context manager and decorator that makes all changes in it one.
 
         Args:
             timeout: Seconds to wait for other threads at its beginning (None: for ever); then
                 TransactionTimeoutError is raised.
+            sync: As for nvm.open(), for this transaction if it is the outermost; None: as the pool
+                was opened.
         """
 
     def reading(self, *, timeout: float | None = None) -> Reading:
@@ -235,7 +246,13 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
         """
 
     def sync(self) -> None:
-        """Return when everything done so far is as durable as the backend makes it."""
+        """Return when everything done so far is as durable as the backend makes it.
+
+        With the journal: on stable storage, what was done relaxed included.
+
+        Raises:
+            OSError: It could not be written or synced; the pool takes no more changes then.
+        """
 
     def check(self, *, progress: _Progress = None) -> list[Finding]:
         """Look through the whole pool and say what is wrong with it.

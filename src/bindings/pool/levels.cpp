@@ -116,10 +116,20 @@ double seconds_of(PyObject* timeout) {
   return seconds;
 }
 
-void begin_level(PoolObject* object, Level::Kind kind, double timeout) {
+std::optional<backend::Promise> promise_of(const char* sync) {
+  if (sync == nullptr) return std::nullopt;
+  const std::string_view name(sync);
+  if (name == "commit") return backend::Promise::durable;
+  if (name == "relaxed") return backend::Promise::written;
+  throw Error(ErrorKind::value,
+              "sync must be \"commit\" or \"relaxed\", not \"" + std::string(name) + "\"");
+}
+
+void begin_level(PoolObject* object, Level::Kind kind, double timeout,
+                 std::optional<backend::Promise> promise) {
   heap::Pool& pool = usable(object);
   object->levels.reserve(object->levels.size() + 1);
-  pool.begin(timeout);
+  pool.begin(timeout, promise);
   if (pool.transaction_depth() == 1 && !object->levels.empty()) {
     // A thread ended inside its transaction, which has been undone.
     forget_levels(object);

@@ -56,8 +56,9 @@ void warn_if_not_durable(const heap::PoolFile& file, const OpenRequest& request)
     return;
   check(PyErr_WarnFormat(
       durability_warning, 1,
-      "%R is on a disk (%s): until the journal backend exists, what is stored there survives the "
-      "end of the process but not a power failure; backend=\"memory\" accepts that",
+      "%R is on a disk (%s): what is stored there by the memory backend survives the end of the "
+      "process but not a power failure, which backend=\"journal\" does; backend=\"memory\" accepts "
+      "that",
       request.filename.get(), medium.fs_name.c_str()));
 }
 
@@ -67,15 +68,6 @@ PyObject* opened(OpenRequest request, double timeout) {
   Ref pool = new_pool_object();
   open_pool(reinterpret_cast<PoolObject*>(pool.get()), std::move(request), timeout);
   return pool.release();
-}
-
-void check_sync(const char* sync) {
-  if (std::strcmp(sync, "commit") == 0) return;
-  if (std::strcmp(sync, "relaxed") == 0)
-    throw Error(ErrorKind::value,
-                "sync=\"relaxed\" needs the journal backend, which is not there "
-                "yet: use sync=\"commit\"");
-  throw Error(ErrorKind::value, std::string("sync must be \"commit\", not \"") + sync + "\"");
 }
 
 PyObject* nvm_open(PyObject*, PyObject* args, PyObject* kw) {
@@ -95,7 +87,7 @@ PyObject* nvm_open(PyObject*, PyObject* args, PyObject* kw) {
     OpenRequest request;
     set_path(request, path);
     set_flag(request, flag);
-    check_sync(sync);
+    request.options.promise = *promise_of(sync);
     set_limit(request, size_of(size));
     request.options.mode = static_cast<mode_t>(mode);
     if (backend_name != nullptr) request.options.backend = backend::kind_from_name(backend_name);
@@ -150,10 +142,14 @@ PyMethodDef open_method = {
     "        one; \"c\" create it if it is missing; \"n\" always a new one, replacing the file;\n"
     "        \"x\" create it, FileExistsError if it exists.\n"
     "    size: The limit that the pool may grow to, in bytes or as a text such as \"64 GiB\". It\n"
-    "        raises an existing pool's. By default half of what the file system has free.\n"
+    "        raises an existing pool's. By default half of what the file system has free;\n"
+    "        with the journal 64 GiB, as its files take only what is used of them.\n"
     "    mode: The permissions of a new file, less the umask.\n"
-    "    backend: \"dax\" or \"memory\"; by default what the file system calls for.\n"
+    "    backend: \"dax\", \"journal\" or \"memory\"; by default what the file system calls for,\n"
+    "        but never the journal yet.\n"
     "    sync: \"commit\": an operation or transaction is durable when it returns.\n"
+    "        \"relaxed\", with the journal: it survives the process then, and soon afterwards a\n"
+    "        power failure.\n"
     "    timeout: Seconds to wait for another process that has the pool open; None: for ever.\n\n"
     "Returns:\n"
     "    PersistentObjectPool: The pool, a context manager and a mapping.\n\n"

@@ -159,12 +159,7 @@ PyObject* pool_repr(PyObject* self) {
 PyObject* pool_sync(PyObject* self, PyObject*) {
   return guarded([&] {
     heap::Pool& pool = usable(as_pool(self));
-    // Every operation is durable when it returns; what was stored through buffers is not yet, and
-    // what proxies let go is freed here.
-    pool.exports().flush();
-    if (pool.writable() && !pool.in_transaction()) {
-      const heap::Mutating frees(pool);
-    }
+    pool.sync();
     if (pool.writable()) free_custom_objects(as_pool(self));
     return none();
   });
@@ -177,7 +172,8 @@ PyObject* pool_reduce(PyObject* self, PyObject*) {
 const std::vector<PyMethodDef> kOwnMethods = {
     {"sync", pool_sync, METH_NOARGS,
      "sync($self, /)\n--\n\n"
-     "Return when everything done so far is as durable as the backend makes it."},
+     "Return when everything done so far is as durable as the backend makes it: with the\n"
+     "journal, what was done relaxed included."},
     {"close", pool_close, METH_NOARGS,
      "close($self, /)\n--\n\n"
      "Close the pool; twice is fine.\n\n"

@@ -45,26 +45,28 @@ PyObject* pool_new_object(PyObject* self, PyObject* args, PyObject* kw) {
   });
 }
 
-using Maker = Ref (*)(PoolObject*, double);
-
-PyObject* with_timeout(PyObject* self, PyObject* args, PyObject* kw, const char* format,
-                       Maker make) {
-  static const char* names[] = {"timeout", nullptr};
+PyObject* pool_transaction(PyObject* self, PyObject* args, PyObject* kw) {
+  static const char* names[] = {"timeout", "sync", nullptr};
   PyObject* timeout = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kw, format, const_cast<char**>(names), &timeout))
+  const char* sync = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kw, "|$Oz:transaction", const_cast<char**>(names),
+                                   &timeout, &sync))
     return nullptr;
   return guarded([&] {
     usable(as_pool(self));
-    return make(as_pool(self), seconds_of(timeout)).release();
+    return make_transaction(as_pool(self), seconds_of(timeout), promise_of(sync)).release();
   });
 }
 
-PyObject* pool_transaction(PyObject* self, PyObject* args, PyObject* kw) {
-  return with_timeout(self, args, kw, "|$O:transaction", make_transaction);
-}
-
 PyObject* pool_reading(PyObject* self, PyObject* args, PyObject* kw) {
-  return with_timeout(self, args, kw, "|$O:reading", make_reading);
+  static const char* names[] = {"timeout", nullptr};
+  PyObject* timeout = nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kw, "|$O:reading", const_cast<char**>(names), &timeout))
+    return nullptr;
+  return guarded([&] {
+    usable(as_pool(self));
+    return make_reading(as_pool(self), seconds_of(timeout)).release();
+  });
 }
 
 PyObject* pool_persist_via_pickle(PyObject* self, PyObject* types) {
@@ -89,11 +91,13 @@ const std::vector<PyMethodDef> making_methods = {
      "It is freed again when the last reference to it is gone, unless something in the pool\n"
      "refers to it by then."},
     {"transaction", as_method(pool_transaction), METH_VARARGS | METH_KEYWORDS,
-     "transaction($self, /, *, timeout=None)\n--\n\n"
+     "transaction($self, /, *, timeout=None, sync=None)\n--\n\n"
      "Return a Transaction: a context manager and decorator whose changes become durable all\n"
      "together or not at all.\n\n"
      "Beginning it waits at most timeout seconds for other threads (None: for ever) and then\n"
-     "raises TransactionTimeoutError."},
+     "raises TransactionTimeoutError. sync is as for nvm.open(), for this transaction if it is "
+     "the\n"
+     "outermost."},
     {"reading", as_method(pool_reading), METH_VARARGS | METH_KEYWORDS,
      "reading($self, /, *, timeout=None)\n--\n\n"
      "Return a context manager for a consistent view over several reads.\n\n"

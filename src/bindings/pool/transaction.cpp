@@ -12,6 +12,7 @@ namespace {
 struct TransactionObject {
   PyObject_HEAD PoolObject* pool;
   double timeout;
+  std::optional<backend::Promise> promise;  // trivially copied and destroyed
 };
 
 TransactionObject* as_transaction(PyObject* self) {
@@ -43,9 +44,13 @@ int transaction_traverse(PyObject* self, visitproc visit, void* arg) {
   return 0;
 }
 
+void begin(PyObject* self, Level::Kind kind) {
+  const TransactionObject* transaction = as_transaction(self);
+  begin_level(transaction->pool, kind, transaction->timeout, transaction->promise);
+}
+
 PyObject* transaction_begin(PyObject* self, PyObject*) {
-  return none_after(
-      [&] { begin_level(pool_of(self), Level::Kind::begin, as_transaction(self)->timeout); });
+  return none_after([&] { begin(self, Level::Kind::begin); });
 }
 
 PyObject* transaction_commit(PyObject* self, PyObject*) {
@@ -72,7 +77,7 @@ PyObject* transaction_abort(PyObject* self, PyObject* args, PyObject* kw) {
 
 PyObject* transaction_enter(PyObject* self, PyObject*) {
   return guarded([&] {
-    begin_level(pool_of(self), Level::Kind::block, as_transaction(self)->timeout);
+    begin(self, Level::Kind::block);
     return Ref::borrow(self).release();
   });
 }
@@ -175,11 +180,12 @@ PyType_Spec transaction_spec = {"nvm.pmemobj.Transaction", sizeof(TransactionObj
 
 }  // namespace
 
-Ref make_transaction(PoolObject* pool, double timeout) {
+Ref make_transaction(PoolObject* pool, double timeout, std::optional<backend::Promise> promise) {
   Ref made = checked(types.transaction->tp_alloc(types.transaction, 0));
   Py_INCREF(pool);
   as_transaction(made.get())->pool = pool;
   as_transaction(made.get())->timeout = timeout;
+  as_transaction(made.get())->promise = promise;
   return made;
 }
 

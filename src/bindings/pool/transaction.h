@@ -1,6 +1,9 @@
 // The levels of a pool's transaction, as Python code begins and ends them.
 #pragma once
 
+#include <optional>
+
+#include "backend/backend.h"
 #include "binding.h"
 
 namespace nvm::bindings {
@@ -10,7 +13,11 @@ inline constexpr double kForEver = -1;
 // Seconds from None (for ever) or a number that is not negative. Throws Error(value) / PythonError.
 double seconds_of(PyObject* timeout);
 
-void begin_level(PoolObject* pool, Level::Kind kind, double timeout);
+// What "commit" and "relaxed" promise; nothing for a null pointer. Throws Error(value).
+std::optional<backend::Promise> promise_of(const char* sync);
+
+void begin_level(PoolObject* pool, Level::Kind kind, double timeout,
+                 std::optional<backend::Promise> promise = std::nullopt);
 // Ends the innermost level, which began as `begin`. Throws Error(transaction) outside of one, and
 // in a block: then everything is undone.
 void commit_level(PoolObject* pool);
@@ -21,8 +28,9 @@ void leave_block(PoolObject* pool, bool failed);
 // Tells that the pool's close has undone its transaction.
 void forget_levels(PoolObject* pool) noexcept;
 
-Ref make_transaction(PoolObject* pool, double timeout);  // transaction.cpp
-Ref make_reading(PoolObject* pool, double timeout);      // reading.cpp
+Ref make_transaction(PoolObject* pool, double timeout,
+                     std::optional<backend::Promise> promise);  // transaction.cpp
+Ref make_reading(PoolObject* pool, double timeout);             // reading.cpp
 
 // For once the outermost level has ended. Throws Error(transaction) outside of a transaction.
 void call_after_commit(PoolObject* pool, PyObject* function);

@@ -4,14 +4,17 @@
 //   dax     real persistent memory: flush is a cache-line write-back, drain a store fence
 //   (libpmem).
 //           Survives power loss. Forced onto an ordinary file (tests): survives the process.
-//   memory  tmpfs, ramfs, or any file until its own backend exists: flush and drain only keep the
-//           compiler from moving stores. Survives the process.
-//   journal reserved: opening with it is an Error of kind value until it is built.
+//   memory  tmpfs, ramfs, or any file: flush and drain only keep the compiler from moving stores.
+//           Survives the process.
+//   journal any other disk: what is flushed becomes one record of a redo log for each commit
+//           (journal/journal.h). Survives power loss.
 //
 // A subclass may record, or inject faults; the code above it is the same.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +29,14 @@ enum class Kind { dax, memory, journal };
 std::string_view name_of(Kind kind) noexcept;
 // Throws Error(value) for a name that is none of "dax", "memory", "journal".
 Kind kind_from_name(std::string_view name);
+
+// A commit on its way to the medium; 0: there is nothing to wait for.
+using Ticket = uint64_t;
+// What is waited for: that a commit outlives the process, or that it outlives the power.
+enum class Promise { written, durable };
+// Runs a function while nobody changes the pool and no transaction is open; false, and nothing has
+// run, if that is not possible at once.
+using Quietly = std::function<bool(const std::function<void()>& work)>;
 
 class Backend {
  public:
@@ -52,8 +63,33 @@ class Backend {
   // memory may be gone already when detached() is called.
   virtual void attached(const void*, size_t) noexcept {}
   virtual void detached() noexcept {}
+
+  // For backends that record commits; to the others a drained line is durable.
+  //   serve    how the backend's own thread gets its turn
+  //   reserve  before a commit can no more be undone: room for what was flushed since the last cut
+  //            and so many further cache lines. Throws Error(os) when the disk is full.
+  //   forget   what was flushed there need not be recorded: the block was reserved and never came
+  //   to
+  //            be
+  //   cut      ends a commit: REQUIRES that the caller owns the pool and no transaction is open.
+  //            Throws Error(os) if the backend has failed.
+  //   wait     returns when the commit has what is promised. Throws Error(os).
+  //   settle   in a new pool that has no name yet: what was stored so far is in its file itself.
+  //            Throws Error(os).
+  //   finish   before the pool is closed, by its owner: afterwards the file is whole by itself.
+  //            Throws Error(os); what was promised is recovered by the next open then.
+  //   abandon  in a forked child: nothing is written any more
+  virtual void serve(Quietly) {}
+  virtual void reserve(uint64_t) {}
+  virtual void forget(const void*, size_t) noexcept {}
+  virtual Ticket cut() { return 0; }
+  virtual void wait(Ticket, Promise) {}
+  virtual void settle() {}
+  virtual void finish() {}
+  virtual void abandon() noexcept {}
 };
 
+// For dax and memory.
 std::unique_ptr<Backend> make(Kind kind);
 
 #if NVM_CRASH_HOOKS
@@ -69,8 +105,8 @@ struct Medium {
   std::string fs_name;  // "tmpfs", "ext4", "fsdax", "device dax", ...
 };
 
-// Looks at the file system of `fd`. `wanted` forces a backend; journal is refused with
-// Error(value); a network file system is refused with Error(os, EOPNOTSUPP) unless `wanted` is set.
+// Looks at the file system of `fd`. `wanted` forces a backend; a network file system is refused
+// with Error(os, EOPNOTSUPP) unless `wanted` is set.
 Medium choose(int fd, const std::string& file, std::optional<Kind> wanted);
 
 // Makes libpmemobj's calls for addresses in [base, base + length) go to `backend`. Attach inside

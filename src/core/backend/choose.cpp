@@ -25,7 +25,6 @@ bool dax_is_forced() {
 }  // namespace
 
 Medium decide(Probe probe, const std::string& file, std::optional<Kind> wanted) {
-  if (wanted == Kind::journal) refuse_journal();
   if (!wanted) {
     if (probe.family == Family::network) {
       refuse("a pool on the network file system " + probe.fs_name + " is not safe", file);
@@ -35,7 +34,10 @@ Medium decide(Probe probe, const std::string& file, std::optional<Kind> wanted) 
     }
     wanted = probe.dax ? Kind::dax : Kind::memory;
   }
-  return {*wanted, probe.dax && *wanted == Kind::dax, std::move(probe.fs_name)};
+  const bool durable = *wanted == Kind::dax       ? probe.dax
+                       : *wanted == Kind::journal ? probe.family != Family::memory
+                                                  : false;
+  return {*wanted, durable, std::move(probe.fs_name)};
 }
 
 Medium choose(int fd, const std::string& file, std::optional<Kind> wanted) {

@@ -16,7 +16,4 @@ std::unique_ptr<Backend> make_memory();
 // choose() once the file has been probed.
 Medium decide(Probe probe, const std::string& file, std::optional<Kind> wanted);
 
-// Until the journal is built.
-[[noreturn]] void refuse_journal();
-
 }  // namespace nvm::backend

@@ -58,12 +58,25 @@ Mutating::Mutating(Pool& pool) : pool_(pool) {
 }
 
 Mutating::~Mutating() {
+  if (!owned_) return;
+  collect();
+  pool_.disown();
+}
+
+void Mutating::collect() noexcept {
   try {
     if (!pool_.in_transaction()) pool_.collect_garbage();
   } catch (const std::exception&) {
     // What could not be freed now stays on limbo: the next open frees it.
   }
+}
+
+PendingCommit Mutating::finish() {
+  collect();
+  PendingCommit commit = pool_.cut_commit();
+  owned_ = false;
   pool_.disown();
+  return commit;
 }
 
 Surveying::Surveying(Pool& pool, const char* work) : pool_(pool) {

@@ -51,12 +51,19 @@ class Mutating {
   explicit Mutating(Pool& pool);  // waits for ownership, with checks; no latch yet
   // The same for ownership that Pool::try_own() has taken.
   Mutating(Pool& pool, std::adopt_lock_t) noexcept : pool_(pool) {}
-  ~Mutating();  // frees what the operation let go, then gives ownership back
+  ~Mutating();
   Mutating(const Mutating&) = delete;
   Mutating& operator=(const Mutating&) = delete;
 
+  // Frees what the operation let go, and gives ownership back. Returns what Pool::await() takes.
+  // Throws Error(os) if the commit cannot be recorded.
+  PendingCommit finish();
+
  private:
+  void collect() noexcept;
+
   Pool& pool_;
+  bool owned_ = true;
 };
 
 // Exclusive use of a pool for work on all of it. Other threads can read meanwhile. This one can
@@ -105,17 +112,25 @@ auto mutate_owned(Pool& pool, F&& f) {
 // have no other effects than on the operation. f must not run code of the user, nor wait.
 template <class F>
 auto mutate(Pool& pool, F&& f) {
-  const Mutating mutating(pool);
-  return mutate_owned(pool, std::forward<F>(f));
+  Mutating mutating(pool);
+  if constexpr (std::is_void_v<std::invoke_result_t<F&, Operation&>>) {
+    mutate_owned(pool, std::forward<F>(f));
+    pool.await(mutating.finish());
+  } else {
+    auto result = mutate_owned(pool, std::forward<F>(f));
+    pool.await(mutating.finish());
+    return result;
+  }
 }
 
 // Runs f(Operation&) as mutate() does, if that is possible without waiting; false, and nothing has
-// changed, if not. It does not grow the pool: Error(full) is thrown on.
+// changed, if not: on the journal backend each commit waits. It does not grow the pool: Error(full)
+// is thrown on.
 template <class F>
 bool try_mutate(Pool& pool, F&& f) {
   pool.check_open();
   pool.check_writable();
-  if (!pool.try_own()) return false;
+  if (pool.records() || !pool.try_own()) return false;
   Mutating mutating(pool, std::adopt_lock);
   std::lock_guard latch(pool.latch());
   Operation operation(pool);

@@ -20,7 +20,7 @@ constexpr auto kSlice = std::chrono::milliseconds(20);
 constexpr auto kPatience = std::chrono::milliseconds(5);
 constexpr int kSpins = 64;
 
-WaitHook wait_hook;
+WaitHook the_wait_hook;
 
 // Spins a little, then gives the processor away, then sleeps: the latch is held for well under a
 // microsecond, but for operations that move large arrays.
@@ -52,7 +52,9 @@ struct ThisThread {
 
 }  // namespace
 
-void set_wait_hook(WaitHook hook) noexcept { wait_hook = hook; }
+void set_wait_hook(WaitHook hook) noexcept { the_wait_hook = hook; }
+
+WaitHook wait_hook() noexcept { return the_wait_hook; }
 
 const std::shared_ptr<ThreadRecord>& this_thread() {
   thread_local ThisThread here;
@@ -177,14 +179,14 @@ void Ownership::leave_queue(uint64_t ticket) {
 template <class Take, class GiveBack>
 bool Ownership::wait_slice(Lock& lock, uint64_t ticket, Take take, GiveBack give_back) {
   lock.unlock();
-  void* const state = wait_hook.before != nullptr ? wait_hook.before() : nullptr;
+  void* const state = the_wait_hook.before != nullptr ? the_wait_hook.before() : nullptr;
   lock.lock();
   const bool taken =
       changed_.wait_for(lock, kSlice, [&] { return queue_.front().ticket == ticket && take(); });
   if (taken) leave_queue(ticket);
   lock.unlock();
   try {
-    if (wait_hook.after != nullptr) wait_hook.after(state);
+    if (the_wait_hook.after != nullptr) the_wait_hook.after(state);
   } catch (...) {
     lock.lock();
     if (taken) give_back();

@@ -30,6 +30,7 @@ struct WaitHook {
   void (*after)(void*) = nullptr;
 };
 void set_wait_hook(WaitHook hook) noexcept;
+WaitHook wait_hook() noexcept;
 
 class Latch {
  public:

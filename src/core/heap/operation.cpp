@@ -226,6 +226,7 @@ bool Operation::fits_publish() const noexcept {
 void Operation::commit() {
   cancel_unneeded();
   settle_counts();
+  if (!in_transaction_) pool_.reserve_commit(allocations_.size() + frees_.size());
   if (logging_) {
     commit_logged();
   } else if (fits_store()) {
@@ -322,7 +323,7 @@ void Operation::after_commit() {
 }
 
 void Operation::undo() noexcept {
-  if (!allocations_.empty()) pool_.file_->cancel(allocations_.data(), allocations_.size());
+  pool_.cancel(allocations_);
   try {
     if (in_transaction_) {
       pool_.log().undo_to(mark_, early_);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "heap/exports.h"
@@ -36,7 +37,37 @@ using Destroyer = bool (*)(Operation&, Offset);
 // Fills the root object of a new pool (called inside the first operation).
 using Initializer = void (*)(Operation&, RootObject&);
 
-class Pool {
+// A commit that has been cut and may be waited for. While one lives the pool's file stays, even if
+// another thread closes the pool. Empty where there is nothing to wait for.
+class PendingCommit {
+ public:
+  PendingCommit() = default;
+  ~PendingCommit() { reset(); }
+  PendingCommit(PendingCommit&& other) noexcept
+      : ticket_(std::exchange(other.ticket_, 0)), count_(std::exchange(other.count_, nullptr)) {}
+  PendingCommit& operator=(PendingCommit&& other) noexcept {
+    std::swap(ticket_, other.ticket_);
+    std::swap(count_, other.count_);
+    return *this;
+  }
+
+ private:
+  friend class Pool;
+  PendingCommit(backend::Ticket ticket, std::atomic<uint32_t>& count) noexcept
+      : ticket_(ticket), count_(&count) {
+    count.fetch_add(1);
+  }
+  void reset() noexcept {
+    if (count_ != nullptr) count_->fetch_sub(1);
+    count_ = nullptr;
+    ticket_ = 0;
+  }
+
+  backend::Ticket ticket_ = 0;
+  std::atomic<uint32_t>* count_ = nullptr;
+};
+
+class Pool : public std::enable_shared_from_this<Pool> {
  public:
   static std::shared_ptr<Pool> open(const OpenOptions& options, Initializer initialize,
                                     Destroyer destroy);
@@ -88,6 +119,29 @@ class Pool {
   void drain(pmem::Site site = {}) const noexcept {
     if (flushes_) fence(site);
   }
+  // flush() for what only an open transaction needs. A backend that records commits never records
+  // one that is open, so that its undo log is needed in memory only.
+  void flush_undo(const void* address, size_t length, pmem::Site site = {}) const noexcept {
+    if (flushes_ && !records_) flush_lines(address, length, site);
+  }
+
+  // Commits, on backends that record them (backend.h); cheap and empty on the others.
+  //   reserve_commit  before the commit point: room for what was flushed, and for a publish of so
+  //                   many blocks. Throws Error(os): the disk is full, and nothing is decided.
+  //   cut_commit      after it, by the owner; 0 inside a transaction
+  //   await           by anyone, without ownership or latch: returns when the commit is durable,
+  //   or,
+  //                   if the pool or transaction is relaxed, when it outlives the process. Throws
+  //                   Error(os) if that has failed; no operation is possible then.
+  //   sync            ends all of it: what has been committed is durable
+  void reserve_commit(size_t blocks);
+  [[nodiscard]] PendingCommit cut_commit();
+  void await(PendingCommit commit) { await(std::move(commit), promise_); }
+  void await(PendingCommit commit, backend::Promise promise);
+  void sync();
+  bool records() const noexcept { return records_; }
+  // Gives reservations back that never came to be. What was written to large ones is forgotten.
+  void cancel(std::vector<Action>& reservations) noexcept;
 
   Latch& latch() noexcept { return latch_; }
   Ownership& ownership() noexcept { return ownership_; }
@@ -117,7 +171,8 @@ class Pool {
   void set_surveyed(bool surveyed) noexcept { surveyed_ = surveyed; }
 
   // Transactions, of the calling thread. Nested ones join the outer one.
-  void begin(double timeout = -1);
+  // The outermost one's promise, if given, is in place of the pool's.
+  void begin(double timeout = -1, std::optional<backend::Promise> promise = std::nullopt);
   // Ends the innermost one; the outermost one's end makes everything durable. Throws
   // Error(transaction) outside of one, or if an inner one has failed (then all is undone).
   void commit();
@@ -164,9 +219,12 @@ class Pool {
   void make_root(Initializer initialize);
   void check_root() const;
   void refresh_mapping() noexcept;
-  void commit_outermost();
+  PendingCommit commit_outermost();
   void undo_transaction();
-  void finish_transaction();
+  PendingCommit finish_transaction();
+  PendingCommit pending(backend::Ticket ticket) noexcept;
+  bool run_quietly(const std::function<void()>& work);
+  void break_off(const Error& error) noexcept;
   void find_garbage();
   bool free_step(Offset object);
   void check_no_foreign_transaction() const;
@@ -187,7 +245,8 @@ class Pool {
   Offset heap_begin_ = 0;
   Offset root_ = 0;
   std::atomic<State> state_{State::open};
-  bool flushes_ = true;  // false where stores are all that is needed: in memory without copies
+  bool flushes_ = true;   // false where stores are all that is needed: in memory without copies
+  bool records_ = false;  // true on the journal backend: commits are cut and awaited
   bool writable_ = false;
   uint32_t session_ = 0;
   uint64_t hash_key_ = 0;
@@ -205,6 +264,7 @@ class Pool {
 
   // the open transaction (guarded by ownership)
   uint64_t depth_ = 0;
+  std::optional<backend::Promise> transaction_promise_;
   bool failed_ = false;
   bool surveyed_ = false;
   bool collecting_ = false;
@@ -216,6 +276,11 @@ class Pool {
   std::vector<Offset> frees_;
 
   std::vector<Offset> garbage_;  // on limbo, unpinned: to be freed when no transaction is open
+
+  backend::Promise promise_ = backend::Promise::durable;
+  std::atomic<backend::Ticket> last_ticket_{0};
+  std::atomic<uint32_t> pending_commits_{0};
+  std::optional<Error> broken_by_;  // written once, before state_ becomes broken
 
   std::mutex attaching_;
   std::shared_ptr<void> attached_;

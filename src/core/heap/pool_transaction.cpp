@@ -11,13 +11,14 @@ bool Pool::in_transaction() const noexcept {
   return thread != 0 && thread == this_thread()->id;
 }
 
-void Pool::begin(double timeout) {
+void Pool::begin(double timeout, std::optional<backend::Promise> promise) {
   check_open();
   check_writable();
   own(timeout);
   if (depth_ == 0) {
     std::lock_guard latch(latch_);
     ownership_.transaction_thread.store(this_thread()->id);
+    transaction_promise_ = promise;
   }
   ++depth_;
 }
@@ -38,11 +39,13 @@ void Pool::commit() {
     ownership_.release();
     return;
   }
-  commit_outermost();
+  const backend::Promise promise = transaction_promise_.value_or(promise_);
+  await(commit_outermost(), promise);
 }
 
-void Pool::commit_outermost() {
+PendingCommit Pool::commit_outermost() {
   try {
+    reserve_commit(allocations_.size() + frees_.size());
     for (bool done = false; !done;) {
       try {
         std::lock_guard latch(latch_);
@@ -59,7 +62,7 @@ void Pool::commit_outermost() {
     finish_transaction();
     throw;
   }
-  finish_transaction();
+  return finish_transaction();
 }
 
 void Pool::abort() {
@@ -83,8 +86,7 @@ void Pool::end_failed() {
 
 void Pool::undo_transaction() {
   std::lock_guard latch(latch_);
-  if (!allocations_.empty()) file_->cancel(allocations_.data(), allocations_.size());
-  allocations_.clear();
+  cancel(allocations_);
   blocks_.clear();
   frees_.clear();
   try {
@@ -108,7 +110,7 @@ void Pool::undo_transaction() {
 }
 
 // REQUIRES: committed or undone. Gives back the last level of ownership.
-void Pool::finish_transaction() {
+PendingCommit Pool::finish_transaction() {
   {
     std::lock_guard latch(latch_);
     ownership_.transaction_thread.store(0);
@@ -117,7 +119,15 @@ void Pool::finish_transaction() {
   failed_ = false;
   born_.clear();
   collect_garbage();
+  PendingCommit commit;
+  try {
+    commit = cut_commit();
+  } catch (...) {
+    ownership_.release();
+    throw;
+  }
   ownership_.release();
+  return commit;
 }
 
 }  // namespace nvm::heap

@@ -154,6 +154,10 @@ void PoolFile::start_again() {
 
 SharedMapping PoolFile::share(Offset begin, uint64_t size) const {
   require_writable();
+  if (journals()) {
+    throw_error(ErrorKind::buffer, path_,
+                "writable buffers are not available on the journal backend: copy the bytes");
+  }
   std::vector<FilePiece> pieces;
   if (set_) {
     pieces = set_->pieces(0, begin, size);
@@ -161,6 +165,12 @@ SharedMapping PoolFile::share(Offset begin, uint64_t size) const {
     pieces.push_back({Fd(::open(lock_fd_.path().c_str(), O_RDWR | O_CLOEXEC)), begin, size});
   }
   return {std::move(pieces), backend_->kind() == backend::Kind::dax, path_};
+}
+
+// ---- The end
+
+void PoolFile::finish() {
+  if (pool_ != nullptr && !forked_) backend_->finish();
 }
 
 // ---- Fork
@@ -172,6 +182,7 @@ void PoolFile::abandon_in_child() noexcept {
     return set_->abandon_in_child(pool_ != nullptr ? base_ : nullptr);
   }
   if (pool_ != nullptr) {
+    backend_->abandon();
     backend::detach(base_);
     if (!overlay_privately(base_, size_, plain_fd_.get())) overlay_privately(base_, size_, -1);
   }

@@ -6,7 +6,8 @@
 //      moments when libpmemobj has the file closed) as long as this object lives.
 //   2. Every allocation class of alloc_classes.h is registered before anything else is allocated.
 //   3. On the dax and memory backends every byte of the file has its block on the medium
-//      (posix_fallocate): no store can end in SIGBUS for want of space.
+//      (posix_fallocate): no store can end in SIGBUS for want of space. On the journal backend the
+//      file is as large as the limit from the start, and sparse; stores go to private pages.
 //   4. libpmemobj never sees a file that validate.h has not looked through under the lock.
 //   5. A pool set does not grow: its limit is its size.
 //
@@ -41,6 +42,8 @@ namespace nvm::heap {
 
 inline constexpr uint64_t kMinPoolSize = uint64_t{16} << 20;
 inline constexpr uint64_t kInitialPoolSize = uint64_t{64} << 20;
+// What a pool on the journal backend may grow to, unless told otherwise.
+inline constexpr uint64_t kJournalPoolLimit = uint64_t{64} << 30;
 inline constexpr uint64_t kMaxPoolSize = kMaxOffset + 1;
 // What libpmemobj's root allocation has: one whole unit of a class of its own, so that the root
 // object takes no run of ours.
@@ -56,13 +59,16 @@ struct OpenOptions {
   Access access = Access::write;
   IfMissing if_missing = IfMissing::create;
   IfExists if_exists = IfExists::open;
-  // The limit the pool may grow to, in bytes. nullopt: half of what the file system has free (and
-  // at least the file's present size). A pool set has the size of its parts, always.
+  // The limit the pool may grow to, in bytes. nullopt: half of what the file system has free, on
+  // the journal backend kJournalPoolLimit (and at least the file's present size). A
+  // pool set has the size of its parts, always.
   std::optional<uint64_t> limit;
   // Bytes a new file starts with; nullopt: min(kInitialPoolSize, limit).
   std::optional<uint64_t> initial_size;
   mode_t mode = 0666;
   std::optional<backend::Kind> backend;
+  // Whether commits are to outlive the power when they return, or only the process.
+  backend::Promise promise = backend::Promise::durable;
   double lock_timeout = 0;  // seconds to wait for another process's lock
 };
 
@@ -134,6 +140,11 @@ class PoolFile {
   // A mapping of its own of some of the pool's bytes. Throws Error(buffer). REQUIRES: writable.
   SharedMapping share(Offset begin, uint64_t size) const;
 
+  // Brings the file itself up to date, for a backend that keeps changes elsewhere. Throws
+  // Error(os); what was promised is recovered by the next open then. REQUIRES: nothing is changed
+  // afterwards.
+  void finish();
+
   // Called once in a forked child: private copy-on-write pages are laid over the mapping, so that
   // the child neither writes to the file nor keeps its lock.
   void abandon_in_child() noexcept;
@@ -159,6 +170,10 @@ class PoolFile {
   void set_limit(const OpenOptions& options, uint64_t allocated);
   uint64_t initial_size(const OpenOptions& options) const;
   void allocate_all(uint64_t size);
+  bool journals() const noexcept { return medium_.kind == backend::Kind::journal; }
+  void make_backend();
+  void extend_to_limit();
+  void reopen_with_journal();
   void start(mode_t create_mode);
   void start_existing(bool logs_extended);
   void stop() noexcept;

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <mutex>
 
 #include "heap/file/pool_file.h"
+#include "heap/file/pool_journal.h"
 #include "heap/file/steps.h"
 #include "heap/layout/pool_header.h"
 #include "heap/layout/validate.h"
@@ -58,6 +60,26 @@ void set_controls() {
   pobj_arenas_assignment_type assignment = POBJ_ARENAS_ASSIGNMENT_GLOBAL;
   pmemobj_ctl_set(nullptr, "heap.arenas_assignment_type", &assignment);
 }
+
+// libpmemobj's switch for private mappings is one for all of the process.
+class CopyOnWrite {
+ public:
+  explicit CopyOnWrite(bool on) : lock_(mutex()) { set(on); }
+  ~CopyOnWrite() { set(false); }
+  CopyOnWrite(const CopyOnWrite&) = delete;
+  CopyOnWrite& operator=(const CopyOnWrite&) = delete;
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex mutex;
+    return mutex;
+  }
+  static void set(bool on) {
+    int value = on ? 1 : 0;
+    pmemobj_ctl_set(nullptr, "copy_on_write.at_open", &value);
+  }
+  std::lock_guard<std::mutex> lock_;
+};
 
 [[noreturn]] void throw_open_error(const std::string& file, int error) {
   const std::string why = pmemobj_errormsg();
@@ -142,6 +164,7 @@ void PoolFile::hold(Opened opened) {
 // ---- Existing pools
 
 void PoolFile::open_existing(const OpenOptions& options, Opened opened) {
+  recover_from_journal(opened.fd.get(), path_);
   const struct stat status = opened.status;
   hold(std::move(opened));
   Validated found;
@@ -152,13 +175,49 @@ void PoolFile::open_existing(const OpenOptions& options, Opened opened) {
     raise = heap_end(view.base()) < found.size;
   }
   medium_ = backend::choose(lock_fd_.get(), path_, options.backend);
-  backend_ = backend::make(medium_.kind);
   root_ = found.root;
   set_limit(options, allocated_bytes(status));
-  if (allocated_bytes(status) < size_) allocate_all(size_);
+  if (journals()) {
+    extend_to_limit();
+  } else if (allocated_bytes(status) < size_) {
+    allocate_all(size_);
+  }
   if (raise) raise_heap_size(lock_fd_.get(), size_, path_);
   release_flock(lock_fd_.get());
-  start_existing(found.lanes.extended);
+  if (journals()) {
+    // The lanes are not in the journal, so they have to be clean in the file itself.
+    backend_ = backend::make(backend::Kind::memory);
+    if (found.lanes.redo_logs != 0 || found.lanes.undo_logs != 0 || found.lanes.extended) {
+      start(kOpenOnly);
+      stop();
+      if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot open the pool", errno);
+    }
+  }
+  make_backend();
+  start_existing(found.lanes.extended && !journals());
+}
+
+void PoolFile::make_backend() {
+  if (!journals()) {
+    backend_ = backend::make(medium_.kind);
+    return;
+  }
+  if (!backend::interposed()) {
+    throw_error(ErrorKind::os, path_,
+                "the journal backend cannot be used: another library has loaded libpmemobj before "
+                "nvm was imported, so that its calls do not arrive here",
+                ENOTSUP);
+  }
+  backend_ = make_journal(lock_fd_.get(), path_, new_file_ != nullptr);
+}
+
+// The file is sparse: its size is no more than the addresses that the pool may have.
+void PoolFile::extend_to_limit() {
+  if (size_ >= limit_) return;
+  if (::ftruncate(lock_fd_.get(), static_cast<off_t>(limit_)) != 0)
+    throw_os(path_, "cannot raise the pool's limit", errno);
+  raise_heap_size(lock_fd_.get(), limit_, path_);
+  size_ = limit_;
 }
 
 // With extensions, libpmemobj allocates at open, before our classes are there: it would not find
@@ -185,6 +244,7 @@ void PoolFile::open_for_reading(const OpenOptions& options) {
   medium_ = backend::choose(lock_fd_.get(), path_, options.backend);
   backend_ = backend::make(backend::Kind::memory);
   mapping_ = PrivateMapping(plain_fd_.get(), size_of(status), path_);
+  lay_journal_over(mapping_.base(), size_of(status), path_);
   const Validated found = validate(mapping_.base(), size_of(status), path_);
   base_ = mapping_.base();
   root_ = found.root;
@@ -202,6 +262,7 @@ void PoolFile::create(const OpenOptions& options) {
   Registration old_registration;
   if (exists) {
     Opened old = open_locked(options, O_RDWR, LockMode::exclusive);
+    recover_from_journal(old.fd.get(), path_);  // so that no journal of it is left
     replaced_fd_ = std::move(old.fd);
     old_registration = std::move(old.registration);
   }
@@ -220,9 +281,17 @@ void PoolFile::make_file(const OpenOptions& options, const std::string& target) 
       Registration(opened.status.st_dev, opened.status.st_ino, LockMode::exclusive, path_);
   hold(std::move(opened));
   medium_ = backend::choose(lock_fd_.get(), path_, options.backend);
-  backend_ = backend::make(medium_.kind);
   set_limit(options, 0);
-  allocate_all(initial_size(options));
+  if (journals()) {
+    // Until the heap is made, and small: libpmemobj gives each byte of a new pool its block.
+    backend_ = backend::make(backend::Kind::memory);
+    if (::ftruncate(lock_fd_.get(), static_cast<off_t>(kMinPoolSize)) != 0)
+      throw_os(path_, "cannot create the pool", errno);
+    size_ = kMinPoolSize;
+  } else {
+    make_backend();
+    allocate_all(initial_size(options));
+  }
   passed(Step::space_allocated);
 }
 
@@ -234,12 +303,22 @@ void PoolFile::make_heap(mode_t mode) {
   if (OID_IS_NULL(root)) throw_open_error(path_, errno);
   pool_id_ = root.pool_uuid_lo;
   root_ = find_root(base_, size_, path_);
+  if (journals()) reopen_with_journal();
   passed(Step::root_made);
+}
+
+void PoolFile::reopen_with_journal() {
+  stop();
+  extend_to_limit();
+  if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot create the pool", errno);
+  make_backend();
+  start_existing(false);
 }
 
 void PoolFile::finish_creation() {
   if (!created_) return;
   passed(Step::about_to_publish);
+  backend_->settle();
   if (set_) {
     set_->publish();
   } else {
@@ -252,6 +331,10 @@ void PoolFile::finish_creation() {
 }
 
 void PoolFile::set_limit(const OpenOptions& options, uint64_t allocated) {
+  if (journals()) {
+    limit_ = std::max(whole_pages(options.limit.value_or(kJournalPoolLimit)), size_);
+    return;
+  }
   const uint64_t available = std::min(free_space(lock_fd_.get(), path_) + allocated, kMaxPoolSize);
   const uint64_t wanted =
       options.limit ? *options.limit : std::max(available / 2, std::min(available, kMinPoolSize));
@@ -290,6 +373,7 @@ void PoolFile::start(mode_t create_mode) {
   const std::string path = set_ ? set_->path() : lock_fd_.path();
   int error = 0;
   {
+    const CopyOnWrite control(backend_->kind() == backend::Kind::journal);
     const backend::Opening opening(*backend_);
     pool_ = create_mode == kOpenOnly ? pmemobj_open(path.c_str(), kLayoutName)
                                      : pmemobj_create(path.c_str(), kLayoutName, 0, create_mode);

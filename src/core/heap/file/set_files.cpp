@@ -161,6 +161,8 @@ void SetFiles::create_part(PartFile& part, const Request& request) const {
 }
 
 void SetFiles::choose_backend(const Request& request) {
+  if (request.backend == backend::Kind::journal)
+    unsupported(path_, "the journal backend is for pools of one file");
   bool first = true;
   for (const ReplicaFiles& replica : replicas_) {
     for (const PartFile& part : replica.parts) {

@@ -47,11 +47,14 @@ PoolHeader read_part_header(int fd, const std::string& file) {
   return header;
 }
 
-bool has_right_checksum(const PoolHeader& header) noexcept {
+uint64_t right_checksum(const PoolHeader& header) noexcept {
   const size_t covered =
       (header.incompatible & pmdk::kChecksumOf2K) != 0 ? pmdk::kShortChecksum : sizeof header;
-  return header.checksum ==
-         fletcher64_around(&header, sizeof header, offsetof(PoolHeader, checksum), covered);
+  return fletcher64_around(&header, sizeof header, offsetof(PoolHeader, checksum), covered);
+}
+
+bool has_right_checksum(const PoolHeader& header) noexcept {
+  return header.checksum == right_checksum(header);
 }
 
 std::string wrong_in_headers(const std::vector<std::vector<PartHeader>>& replicas) {

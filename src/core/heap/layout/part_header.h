@@ -18,6 +18,7 @@ struct PartHeader {
 // The first page of a file. Throws Error(os).
 pmdk::PoolHeader read_part_header(int fd, const std::string& file);
 
+uint64_t right_checksum(const pmdk::PoolHeader& header) noexcept;
 bool has_right_checksum(const pmdk::PoolHeader& header) noexcept;
 
 // Of the parts of each replica that have headers. What is wrong with the first one that is not what

@@ -22,8 +22,10 @@ inline constexpr uint64_t kCacheLine = 64;
 // The pool header.
 inline constexpr char kSignature[8] = "PMEMOBJ";
 inline constexpr uint32_t kPoolMajor = 6;
-inline constexpr uint32_t kKnownIncompatible =
-    0x7;                                        // single header, 2 KiB checksum, shutdown state
+// Ours: the pool is not whole without its journal. No release of PMDK opens it then.
+inline constexpr uint32_t kNeedsJournal = 0x80000000;
+// Single header, 2 KiB checksum, shutdown state, and ours.
+inline constexpr uint32_t kKnownIncompatible = 0x7 | kNeedsJournal;
 inline constexpr uint32_t kChecksumOf2K = 0x2;  // of the incompatible features
 inline constexpr uint32_t kKeepsShutdownState = 0x4;
 inline constexpr size_t kShortChecksum = 2048;  // bytes that it covers then

@@ -99,6 +99,21 @@ void check_heap_header(const pmdk::HeapHeader& heap, const std::string& file) {
 
 }  // namespace
 
+JournalMark journal_mark(const pmdk::PoolHeader& header) {
+  const bool present = (header.incompatible & pmdk::kNeedsJournal) != 0;
+  if (has_right_checksum(header)) return present ? JournalMark::present : JournalMark::absent;
+  pmdk::PoolHeader other = header;
+  other.incompatible ^= pmdk::kNeedsJournal;
+  // Damage is for check_pool_header() to tell.
+  return has_right_checksum(other) ? JournalMark::torn : JournalMark::absent;
+}
+
+void set_journal_mark(pmdk::PoolHeader& header, bool present) {
+  header.incompatible &= ~pmdk::kNeedsJournal;
+  if (present) header.incompatible |= pmdk::kNeedsJournal;
+  header.checksum = right_checksum(header);
+}
+
 void check_any_layout(const char* base, uint64_t size, const std::string& file) {
   check_signature(base, size, file);
   if (size < pmdk::kMinFileSize) {

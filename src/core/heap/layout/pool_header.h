@@ -8,6 +8,13 @@
 
 namespace nvm::heap {
 
+// Whether the header says that the pool needs its journal. A cut while that was being changed may
+// leave it `torn`: the checksum fits the other answer.
+enum class JournalMark { absent, present, torn };
+JournalMark journal_mark(const pmdk::PoolHeader& header);
+// Changes what a header says of it, its checksum included.
+void set_journal_mark(pmdk::PoolHeader& header, bool present);
+
 // Checks that the mapped file is a pool of ours and all there. Throws
 //   Error(corrupt)  not a pool, damaged, or cut off,
 //   Error(layout)   another kind of pool, another layout, or another major version of ours.

@@ -35,7 +35,7 @@ void UndoLog::put(uint64_t index, uint64_t value, uint64_t place) {
   Slot* const entry = slot(index);
   pmem::store(&entry->value, value);
   pmem::store(&entry->tag, tag(place));
-  pool_.flush(entry, sizeof(Slot));
+  pool_.flush_undo(entry, sizeof(Slot));
   unsealed_ = true;
 }
 
@@ -211,7 +211,7 @@ void UndoLog::log_range(const void* begin, size_t length) {
   Range range{pool_.offset_of(begin), length, payload_room(length), 0};
   void* const payload = pool_.at<char>(range.payload, length);
   pmem::copy(payload, begin, length);
-  pool_.flush(payload, length);
+  pool_.flush_undo(payload, length);
   range.checksum = checksum(range);
   append(range.destination, kDestination);
   append(range.length, kLength);
@@ -234,7 +234,7 @@ void UndoLog::publish_early(std::vector<Action>& allocations, std::vector<Offset
     for (size_t i = 0; i < count; ++i) put(header + 1 + i, blocks[i], kAllocated);
     Slot* const entry = slot(header);
     pmem::store(&entry->value, uint64_t{count});
-    pool_.flush(entry, sizeof(Slot));
+    pool_.flush_undo(entry, sizeof(Slot));
     std::vector<Action> actions(allocations.begin(), allocations.begin() + count);
     actions.emplace_back();
     file.set_value(actions.back(), &entry->tag, tag(kBatch));

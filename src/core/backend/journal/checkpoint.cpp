@@ -1,0 +1,236 @@
+// Checkpoints, and the thread that writes them.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "backend/journal/journal.h"
+
+namespace nvm::backend::journal {
+namespace {
+
+constexpr size_t kBatchPages = 64;  // copied while nobody changes the pool: some 50 us
+// Between a relaxed commit and its sync, and between two looks for something to do.
+constexpr auto kPause = std::chrono::milliseconds(50);
+constexpr auto kRetry = std::chrono::milliseconds(1);
+// Memory of their own that written pages may keep: those that are stored to again need no copy.
+constexpr size_t kMostPrivatePages = size_t{16} << 10;
+
+size_t batch_size(const std::vector<uint64_t>& pages, size_t from) {
+  return std::min(kBatchPages, pages.size() - from);
+}
+
+}  // namespace
+
+// ---- The thread
+
+void Journal::start_thread() {
+  if (!thread_ && quietly_) thread_ = std::make_unique<std::thread>([this] { run_thread(); });
+}
+
+void Journal::stop_thread() noexcept {
+  if (!thread_) return;
+  {
+    const Lock lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_->join();
+  thread_.reset();
+}
+
+void Journal::abandon() noexcept {
+  // Neither the thread nor who held the mutex is there. The files are closed.
+  static_cast<void>(thread_.release());
+  journal_.reset();
+  base_ = nullptr;
+}
+
+void Journal::run_thread() noexcept {
+  Lock lock(mutex_);
+  while (!stop_ && !failed_) {
+    try {
+      work(lock);
+    } catch (const Error& error) {
+      if (!lock.owns_lock()) lock.lock();
+      fail(error);
+      return;
+    } catch (const std::bad_alloc&) {
+      if (!lock.owns_lock()) lock.lock();  // tried again after the pause
+    }
+    changed_.wait_for(lock, kPause, [this] { return stop_ || due_; });
+  }
+}
+
+// Syncs what was committed relaxed, writes zeros ahead, and a checkpoint if one is due.
+void Journal::work(Lock& lock) {
+  if (cut_ > durable_ && !writing_) lead(lock, Promise::durable);
+  zero_ahead(lock);
+  if (!due_ || stop_ || failed_) return;
+  lock.unlock();
+  const bool done = write_checkpoint();
+  if (done) give_back();
+  lock.lock();
+  if (done) due_ = false;
+}
+
+// Nobody writes records meanwhile, as some may lie where the zeros go.
+void Journal::zero_ahead(Lock& lock) {
+  if (!journal_ || writing_ || failed_) return;
+  const JournalFile::Ahead ahead = journal_->ahead();
+  if (ahead.length == 0) return;
+  writing_ = true;
+  DiskFile& disk = journal_->disk();
+  lock.unlock();
+  std::optional<Error> error;
+  try {
+    const std::vector<char> zeros(ahead.length);
+    disk.write(zeros.data(), zeros.size(), ahead.offset);
+  } catch (const Error& caught) {
+    error.emplace(caught);
+  }
+  lock.lock();
+  writing_ = false;
+  journal_->was_zeroed(ahead);
+  if (error) return fail(*error);
+  changed_.notify_all();
+}
+
+// Does some work while nobody changes the pool; waits for such a moment. False: the pool is closed.
+bool Journal::is_quiet(const std::function<void()>& work) {
+  while (!quietly_(work)) {
+    Lock lock(mutex_);
+    if (changed_.wait_for(lock, kRetry, [this] { return stop_; })) return false;
+  }
+  return true;
+}
+
+// ---- Checkpoints
+
+bool Journal::write_checkpoint() {
+  const bool begun = is_quiet([this] {
+    const Lock lock(mutex_);
+    cut_lines(lock);
+    checkpoint_ = pages_.take();
+    checkpointed_ = 0;
+    journal_->begin_generation();
+  });
+  if (!begun) return false;
+  std::sort(checkpoint_.begin(), checkpoint_.end());
+  if (!write_batches()) return false;
+  pool_->sync();
+  {
+    const Lock lock(mutex_);
+    journal_->retire();
+  }
+  for (const uint64_t page : checkpoint_) private_.mark_unit(page);
+  checkpoint_.clear();
+  return true;
+}
+
+// Each batch is as it was at one cut, and that cut is durable before it is written.
+bool Journal::write_batches() {
+  std::vector<char> bytes;
+  while (checkpointed_ < checkpoint_.size()) {
+    Ticket ticket = 0;
+    const bool copied = is_quiet([&] {
+      const Lock lock(mutex_);
+      cut_lines(lock);
+      ticket = cut_;
+      copy_batch(checkpointed_, bytes);
+    });
+    if (!copied) return false;
+    wait(ticket, Promise::durable);
+    write_batch(checkpointed_, bytes);
+    checkpointed_ += batch_size(checkpoint_, checkpointed_);
+  }
+  return true;
+}
+
+void Journal::copy_batch(size_t from, std::vector<char>& to) const {
+  const size_t count = batch_size(checkpoint_, from);
+  to.resize(count * kPage);
+  for (size_t i = 0; i < count; ++i) {
+    std::memcpy(to.data() + i * kPage, base_ + checkpoint_[from + i] * kPage, kPage);
+  }
+}
+
+// Pages that follow each other are written in one go.
+void Journal::write_batch(size_t from, const std::vector<char>& bytes) {
+  const size_t count = batch_size(checkpoint_, from);
+  for (size_t i = 0; i < count;) {
+    size_t run = 1;
+    while (i + run < count && checkpoint_[from + i + run] == checkpoint_[from + i] + run) ++run;
+    pool_->write(bytes.data() + i * kPage, run * kPage, checkpoint_[from + i] * kPage);
+    i += run;
+  }
+}
+
+// A page that equals the file's needs no memory of its own: reading it brings the file's.
+void Journal::give_back() {
+  if (private_.units().size() <= kMostPrivatePages) return;
+  Pages pages = private_.take();
+  std::sort(pages.begin(), pages.end());
+  std::vector<char> buffer;
+  for (size_t from = 0; from < pages.size(); from += batch_size(pages, from)) {
+    if (!is_quiet([&] { drop_equal(pages, from, buffer); })) return;
+  }
+}
+
+void Journal::drop_equal(const Pages& pages, size_t from, std::vector<char>& buffer) {
+  const size_t count = batch_size(pages, from);
+  buffer.resize(kPage);
+  for (size_t i = 0; i < count; ++i) {
+    char* const page = base_ + pages[from + i] * kPage;
+    pool_->read(buffer.data(), kPage, pages[from + i] * kPage);
+    if (std::memcmp(page, buffer.data(), kPage) == 0) {
+      ::madvise(page, kPage, MADV_DONTNEED);
+    } else {
+      private_.mark_unit(pages[from + i]);
+    }
+  }
+}
+
+// ---- The end
+
+// Writes all pages that were stored to since the pool's file was last brought up to date. REQUIRES:
+// the caller owns the pool, and the thread has ended or never begun.
+void Journal::write_all() {
+  for (size_t i = checkpointed_; i < checkpoint_.size(); ++i) pages_.mark_unit(checkpoint_[i]);
+  checkpoint_ = pages_.take();
+  std::sort(checkpoint_.begin(), checkpoint_.end());
+  std::vector<char> bytes;
+  for (checkpointed_ = 0; checkpointed_ < checkpoint_.size();) {
+    copy_batch(checkpointed_, bytes);
+    write_batch(checkpointed_, bytes);
+    checkpointed_ += batch_size(checkpoint_, checkpointed_);
+  }
+  pool_->sync();
+}
+
+void Journal::settle() {
+  for (const uint64_t line : lines_.take()) pages_.mark_unit(line * kLine / kPage);
+  backed_ = 0;
+  write_all();
+  fresh_ = false;
+}
+
+// The records are not needed once all pages are written; a cut before that finds them.
+void Journal::finish() {
+  stop_thread();
+  Ticket ticket = 0;
+  {
+    const Lock lock(mutex_);
+    if (!journal_) return;  // nothing was committed
+    cut_lines(lock);
+    ticket = cut_;
+  }
+  wait(ticket, Promise::durable);
+  write_all();
+  host_.mark(false);
+  journal_.reset();
+  remove_disk_file(host_.journal_path);
+}
+
+}  // namespace nvm::backend::journal

@@ -1,0 +1,140 @@
+#include "heap/file/pool_journal.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "backend/journal/recovery.h"
+#include "heap/file/posix_file.h"
+#include "heap/layout/pool_header.h"
+
+namespace nvm::heap {
+namespace {
+
+namespace journal = backend::journal;
+using backend::DiskFile;
+
+constexpr mode_t kPermissions = 07777;
+
+// Where a path leads to, whatever becomes the current directory; empty if nothing is there.
+std::string resolved(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), std::free);
+  return real ? real.get() : "";
+}
+
+// The same file under a descriptor of its own, without the locks of `fd`.
+std::unique_ptr<DiskFile> disk_file(int fd, const std::string& pool) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  const int own = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (own < 0) throw_os(pool, "cannot open the pool", errno);
+  return backend::make_disk_file(own, pool);
+}
+
+pmdk::PoolHeader header_of(DiskFile& pool) {
+  pmdk::PoolHeader header{};
+  pool.read(&header, sizeof header, 0);
+  return header;
+}
+
+bool is_pool(const pmdk::PoolHeader& header) {
+  return std::memcmp(header.signature, pmdk::kSignature, sizeof header.signature) == 0;
+}
+
+journal::Identity identity_of(const pmdk::PoolHeader& header, const pmdk::Descriptor& descriptor) {
+  journal::Identity identity;
+  std::copy(std::begin(header.uuids[0]), std::end(header.uuids[0]), identity.uuid.begin());
+  identity.run_id = descriptor.run_id;
+  return identity;
+}
+
+journal::Identity identity_of(DiskFile& pool) {
+  pmdk::Descriptor descriptor{};
+  pool.read(&descriptor, sizeof descriptor, pmdk::kDescriptorOffset);
+  return identity_of(header_of(pool), descriptor);
+}
+
+void write_mark(DiskFile& pool, bool present) {
+  pmdk::PoolHeader header = header_of(pool);
+  set_journal_mark(header, present);
+  pool.write(&header, sizeof header, 0);
+  pool.sync();
+}
+
+// The journal, null if there is none. Throws Error(corrupt) if it is missing and needed.
+std::unique_ptr<DiskFile> find_journal(const std::string& pool, JournalMark mark, bool writable) {
+  const std::string path = journal_path(pool);
+  std::unique_ptr<DiskFile> file = backend::open_disk_file(path, writable);
+  if (!file && mark == JournalMark::present) {
+    throw_error(ErrorKind::corrupt, pool,
+                "the pool was not closed, and its journal '" + path +
+                    "' is missing: put it back, or use a copy of both files from one moment",
+                EUCLEAN);
+  }
+  return file;
+}
+
+}  // namespace
+
+std::string journal_path(const std::string& pool) {
+  std::string path = resolved(pool);
+  if (path.empty()) path = resolved(directory_of(pool)) + "/" + name_of(pool);  // not there yet
+  return path + ".journal";
+}
+
+void recover_from_journal(int pool_fd, const std::string& pool) {
+  const std::unique_ptr<DiskFile> file = disk_file(pool_fd, pool);
+  const pmdk::PoolHeader header = header_of(*file);
+  if (!is_pool(header)) return;  // validate() says what it is
+  const JournalMark mark = journal_mark(header);
+  std::unique_ptr<DiskFile> found = find_journal(pool, mark, true);
+  if (!found && mark == JournalMark::absent) return;
+  if (found) {
+    const auto store = [&](uint64_t offset, const char* bytes, uint64_t length) {
+      file->write(bytes, length, offset);
+    };
+    const journal::Identity identity = identity_of(*file);
+    if (mark != JournalMark::absent) {
+      journal::replay(*found, identity, pmdk::kHeapOffset, file->size(), store);
+      file->sync();
+    } else {
+      journal::check_leftover(*found, identity);
+    }
+  }
+  if (mark != JournalMark::absent) write_mark(*file, false);
+  found.reset();
+  backend::remove_disk_file(journal_path(pool));
+}
+
+void lay_journal_over(char* base, uint64_t size, const std::string& pool) {
+  if (size < pmdk::kMinFileSize) return;
+  auto& header = *reinterpret_cast<pmdk::PoolHeader*>(base);
+  if (!is_pool(header)) return;
+  const JournalMark mark = journal_mark(header);
+  if (mark == JournalMark::absent) return;
+  const std::unique_ptr<DiskFile> found = find_journal(pool, mark, false);
+  if (found) {
+    journal::replay(*found, identity_of(header, descriptor_of(base)), pmdk::kHeapOffset, size,
+                    [&](uint64_t offset, const char* bytes, uint64_t length) {
+                      std::memcpy(base + offset, bytes, length);
+                    });
+  }
+  set_journal_mark(header, false);
+}
+
+std::unique_ptr<backend::Backend> make_journal(int pool_fd, const std::string& pool, bool fresh) {
+  std::unique_ptr<DiskFile> file = disk_file(pool_fd, pool);
+  DiskFile* const disk = file.get();
+  journal::Host host;
+  host.journal_path = journal_path(pool);
+  host.mode = status_of(pool_fd, pool).st_mode & kPermissions;
+  host.identity = identity_of(*file);
+  host.first_byte = pmdk::kHeapOffset;
+  host.fresh = fresh;
+  host.mark = [disk](bool present) { write_mark(*disk, present); };
+  return std::make_unique<journal::Journal>(std::move(file), std::move(host));
+}
+
+}  // namespace nvm::heap

@@ -1,0 +1,176 @@
+#include "crash/disk_recorder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace nvm::crash {
+namespace {
+
+constexpr uint64_t kSector = 512;
+
+class RecordedFile final : public backend::DiskFile {
+ public:
+  RecordedFile(std::unique_ptr<DiskFile> file, DiskRecorder& recorder)
+      : file_(std::move(file)), recorder_(recorder) {}
+
+  const std::string& path() const noexcept override { return file_->path(); }
+  uint64_t size() override { return file_->size(); }
+  void read(void* buffer, size_t length, uint64_t offset) override {
+    file_->read(buffer, length, offset);
+  }
+  void write(const void* data, size_t length, uint64_t offset) override {
+    const auto* bytes = static_cast<const char*>(data);
+    recorder_.add({DiskEvent::Kind::write, path(), offset, {bytes, bytes + length}});
+    file_->write(data, length, offset);
+  }
+  void sync() override {
+    const size_t begun = recorder_.add({DiskEvent::Kind::sync_begun, path(), 0, {}});
+    recorder_.add({DiskEvent::Kind::sync_ended, path(), begun, {}});
+  }
+  void allocate(uint64_t begin, uint64_t length) override {
+    const uint64_t before = size();
+    file_->allocate(begin, length);
+    if (size() != before) recorder_.add({DiskEvent::Kind::truncated, path(), size(), {}});
+  }
+  void truncate(uint64_t size) override {
+    recorder_.add({DiskEvent::Kind::truncated, path(), size, {}});
+    file_->truncate(size);
+  }
+
+ private:
+  std::unique_ptr<DiskFile> file_;
+  DiskRecorder& recorder_;
+};
+
+}  // namespace
+
+DiskRecorder::DiskRecorder() { backend::set_disk_observer(this); }
+DiskRecorder::~DiskRecorder() { backend::set_disk_observer(nullptr); }
+
+std::unique_ptr<backend::DiskFile> DiskRecorder::wrap(std::unique_ptr<backend::DiskFile> file) {
+  return std::make_unique<RecordedFile>(std::move(file), *this);
+}
+
+size_t DiskRecorder::add(DiskEvent event) {
+  const std::lock_guard lock(mutex_);
+  events_.push_back(std::move(event));
+  return events_.size() - 1;
+}
+
+void DiskRecorder::created(const std::string& path) {
+  add({DiskEvent::Kind::created, path, 0, {}});
+}
+void DiskRecorder::removed(const std::string& path) {
+  add({DiskEvent::Kind::removed, path, 0, {}});
+}
+void DiskRecorder::acknowledge() { add({DiskEvent::Kind::acknowledged, {}, 0, {}}); }
+
+std::vector<DiskEvent> DiskRecorder::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(events_, {});
+}
+
+// ---- Media
+
+void DiskMedia::apply(Files& files, const DiskEvent& event) {
+  std::vector<char>& file = files[event.path];
+  if (event.kind == DiskEvent::Kind::truncated) {
+    file.resize(event.offset);
+    return;
+  }
+  file.resize(std::max<uint64_t>(file.size(), event.offset + event.bytes.size()));
+  std::copy(event.bytes.begin(), event.bytes.end(),
+            file.begin() + static_cast<ptrdiff_t>(event.offset));
+}
+
+void DiskMedia::apply_torn(Files& files, const DiskEvent& event, std::mt19937_64& random) {
+  if (event.kind == DiskEvent::Kind::truncated) return apply(files, event);
+  for (uint64_t from = 0; from < event.bytes.size();) {
+    const uint64_t in_sector = kSector - (event.offset + from) % kSector;
+    const uint64_t length = std::min<uint64_t>(in_sector, event.bytes.size() - from);
+    if ((random() & 1) != 0) {
+      const auto begin = event.bytes.begin() + static_cast<ptrdiff_t>(from);
+      apply(files, {event.kind,
+                    event.path,
+                    event.offset + from,
+                    {begin, begin + static_cast<ptrdiff_t>(length)}});
+    }
+    from += length;
+  }
+}
+
+bool DiskMedia::advance() {
+  if (position_ == events_.size()) return false;
+  const DiskEvent& event = events_[position_++];
+  if (event.kind != DiskEvent::Kind::acknowledged) name_ = nullptr;
+  switch (event.kind) {
+    case DiskEvent::Kind::write:
+    case DiskEvent::Kind::truncated:
+      pending_.push_back(position_ - 1);
+      break;
+    case DiskEvent::Kind::sync_begun:
+      break;
+    case DiskEvent::Kind::sync_ended: {
+      const auto synced = [&](size_t index) {
+        return index < event.offset && events_[index].path == event.path;
+      };
+      for (const size_t index : pending_)
+        if (synced(index)) apply(durable_, events_[index]);
+      std::erase_if(pending_, synced);
+      break;
+    }
+    case DiskEvent::Kind::created:
+      durable_[event.path];
+      removed_content_.clear();
+      name_ = &event;
+      break;
+    case DiskEvent::Kind::removed:
+      removed_content_ = std::exchange(durable_[event.path], {});
+      durable_.erase(event.path);
+      std::erase_if(pending_, [&](size_t index) { return events_[index].path == event.path; });
+      name_ = &event;
+      break;
+    case DiskEvent::Kind::acknowledged:
+      ++acknowledged_;
+      break;
+  }
+  return true;
+}
+
+Files DiskMedia::build(Choice choice, std::mt19937_64& random) const {
+  Files files = durable_;
+  if (name_ != nullptr && (random() & 1) != 0) {
+    if (name_->kind == DiskEvent::Kind::created) {
+      files.erase(name_->path);
+      return files;
+    }
+    files[name_->path] = removed_content_;
+  }
+  for (size_t i = 0; i < pending_.size(); ++i) {
+    const DiskEvent& event = events_[pending_[i]];
+    const bool early = i < pending_.size() / 2;
+    switch (choice) {
+      case Choice::none:
+        break;
+      case Choice::all:
+        apply(files, event);
+        break;
+      case Choice::first_half:
+        if (early) apply(files, event);
+        break;
+      case Choice::last_half:
+        if (!early) apply(files, event);
+        break;
+      case Choice::any:
+        if ((random() & 1) != 0) apply(files, event);
+        break;
+      case Choice::torn:
+        apply_torn(files, event, random);
+        break;
+    }
+  }
+  return files;
+}
+
+}  // namespace nvm::crash

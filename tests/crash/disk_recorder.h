@@ -1,0 +1,84 @@
+// Records what the journal backend writes and syncs, and builds the files that a power failure
+// could have left.
+//
+// The model: a write that was not synced afterwards may be on the medium or not, and of each of its
+// sectors of 512 bytes either the old or the new content; writes are independent of each other. A
+// sync makes durable what was written to its file before it began. A name that is being made or
+// removed may be there or not until the next event.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "backend/journal/disk_file.h"
+
+namespace nvm::crash {
+
+struct DiskEvent {
+  enum class Kind { write, sync_begun, sync_ended, truncated, created, removed, acknowledged };
+  Kind kind;
+  std::string path;
+  uint64_t offset = 0;  // of a write; the new size; of a sync that ended, which event began it
+  std::vector<char> bytes;
+};
+
+// Everything between its construction and its end; one at a time.
+class DiskRecorder final : public backend::DiskObserver {
+ public:
+  DiskRecorder();
+  ~DiskRecorder() override;
+  DiskRecorder(const DiskRecorder&) = delete;
+  DiskRecorder& operator=(const DiskRecorder&) = delete;
+
+  std::unique_ptr<backend::DiskFile> wrap(std::unique_ptr<backend::DiskFile> file) override;
+  void created(const std::string& path) override;
+  void removed(const std::string& path) override;
+
+  // The caller has been told that one more step is done.
+  void acknowledge();
+  size_t add(DiskEvent event);
+  std::vector<DiskEvent> take();
+
+ private:
+  std::mutex mutex_;
+  std::vector<DiskEvent> events_;
+};
+
+// Files by their paths.
+using Files = std::map<std::string, std::vector<char>>;
+
+// Which of the undecided writes are on the medium.
+enum class Choice { none, all, first_half, last_half, any, torn };
+
+// What is on the medium after the first `count` events.
+class DiskMedia {
+ public:
+  DiskMedia(const Files& before, const std::vector<DiskEvent>& events)
+      : durable_(before), events_(events) {}
+
+  // Goes on to the next event; false at the end.
+  bool advance();
+  size_t position() const noexcept { return position_; }
+  uint64_t acknowledged() const noexcept { return acknowledged_; }
+  bool undecided() const noexcept { return !pending_.empty() || name_ != nullptr; }
+  Files build(Choice choice, std::mt19937_64& random) const;
+
+ private:
+  static void apply(Files& files, const DiskEvent& event);
+  static void apply_torn(Files& files, const DiskEvent& event, std::mt19937_64& random);
+
+  Files durable_;
+  const std::vector<DiskEvent>& events_;
+  size_t position_ = 0;
+  uint64_t acknowledged_ = 0;
+  std::vector<size_t> pending_;        // events not synced
+  const DiskEvent* name_ = nullptr;    // a name made or removed just now
+  std::vector<char> removed_content_;  // of the file that it named
+};
+
+}  // namespace nvm::crash
