@@ -102,7 +102,7 @@ PoolObject* pool_for_call(const char* type_name) {
 
 PyObject* get_oid(PyObject* self, void*) {
   return guarded([&] {
-    const heap::Pool& pool = pool_of(as_proxy(self));
+    const heap::Pool& pool = checked_pool(as_proxy(self));
     const Offset offset = offset_of(as_proxy(self));
     return Py_BuildValue("(KK)", static_cast<unsigned long long>(pool.hash_key()),
                          static_cast<unsigned long long>(offset));
@@ -110,11 +110,17 @@ PyObject* get_oid(PyObject* self, void*) {
 }
 
 PyObject* get_pool(PyObject* self, void*) {
-  return Ref::borrow(reinterpret_cast<PyObject*>(as_proxy(self)->pool)).release();
+  return guarded([&] {
+    checked_pool(as_proxy(self));
+    return Ref::borrow(reinterpret_cast<PyObject*>(as_proxy(self)->pool)).release();
+  });
 }
 
 PyObject* get_manager(PyObject* self, void*) {
-  return guarded([&] { return memory_manager(as_proxy(self)->pool).release(); });
+  return guarded([&] {
+    checked_pool(as_proxy(self));
+    return memory_manager(as_proxy(self)->pool).release();
+  });
 }
 
 PyGetSetDef proxy_attributes[] = {

@@ -84,7 +84,7 @@ PyObject* read_from_class(Attribute* attribute, PyObject* object, PyObject* type
 void check_instance(PyObject* descriptor, PyObject* object) {
   if (!is_object(object))
     raise(PyExc_TypeError, "persistent attribute '%U' doesn't apply to a '%.100s' object",
-          as_attribute(descriptor)->name, Py_TYPE(object)->tp_name);
+          made_attribute(descriptor)->name, Py_TYPE(object)->tp_name);
 }
 
 PyObject* get(PyObject* self, PyObject* object, PyObject* type) {
