@@ -201,7 +201,9 @@ def test_a_damaged_journal_ends_where_the_damage_is(place: Path) -> None:
         assert pool.check() == []
 
 
-@pytest.mark.parametrize("content", [b"", b"not a journal", bytes(100_000)])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a journal", bytes(100_000)], ids=["empty", "text", "zeros"]
+)
 def test_a_file_that_is_no_journal_is_an_error(place: Path, content: bytes) -> None:
     run_and_leave(place, "pool['a'] = 1")
     journal_of(place).write_bytes(content)
