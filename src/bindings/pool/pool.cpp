@@ -215,6 +215,7 @@ PyMethodDef* all_methods() {
   return methods.data();
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): of pool_attributes the address counts
 PyType_Slot pool_slots[] = {{Py_tp_doc, const_cast<char*>(kPoolDoc)},
                             {Py_tp_new, as_slot(pool_new)},
                             {Py_tp_init, as_slot(pool_init)},

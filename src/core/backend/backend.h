@@ -79,7 +79,7 @@ class Backend {
   //   finish   before the pool is closed, by its owner: afterwards the file is whole by itself.
   //            Throws Error(os); what was promised is recovered by the next open then.
   //   abandon  in a forked child: nothing is written any more
-  virtual void serve(Quietly) {}
+  virtual void serve(const Quietly&) {}
   virtual void reserve(uint64_t) {}
   virtual void forget(const void*, size_t) noexcept {}
   virtual Ticket cut() { return 0; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -457,7 +458,7 @@ void Pool::forked() noexcept {
   ownership_.reset_after_fork();
   file_->abandon_in_child();
   // Never destroyed: a condition that threads waited for at the fork waits for them to leave.
-  static_cast<void>(new std::shared_ptr<Pool>(shared_from_this()));
+  static_cast<void>(new (std::nothrow) std::shared_ptr<Pool>(shared_from_this()));
 }
 
 }  // namespace nvm::heap

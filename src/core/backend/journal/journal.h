@@ -72,7 +72,7 @@ class Journal final : public Backend {
   void attached(const void* base, size_t length) noexcept override;
   void detached() noexcept override { base_ = nullptr; }
 
-  void serve(Quietly quietly) override { quietly_ = std::move(quietly); }
+  void serve(const Quietly& quietly) override { quietly_ = quietly; }
   void reserve(uint64_t more_lines) override;
   void forget(const void* address, size_t length) noexcept override;
   Ticket cut() override;
