@@ -59,6 +59,49 @@ LibraryPool::Use::Use(LibraryPool& pool) : pool_(pool) {
   throw Error(ErrorKind::forked, "the pool belongs to the parent process", 0, pool_.path_);
 }
 
+// ---- The objects
+
+namespace {
+
+PyObject* is_closed(PyObject* self, void*) { return boolean(library_pool(self).closed()); }
+
+}  // namespace
+
+PyObject* library_pool_close(PyObject* self, PyObject*) {
+  return guarded([&] {
+    library_pool(self).close();
+    return none();
+  });
+}
+
+PyObject* library_pool_enter(PyObject* self, PyObject*) {
+  return guarded([&] {
+    const LibraryPool::Use use(library_pool(self));
+    return Ref::borrow(self).release();
+  });
+}
+
+PyObject* library_pool_exit(PyObject* self, PyObject*) { return library_pool_close(self, nullptr); }
+
+PyObject* library_pool_filename(PyObject* self, void*) {
+  const std::string& path = library_pool(self).path();
+  return PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
+}
+
+void library_pool_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  std::destroy_at(&reinterpret_cast<LibraryPoolObject*>(self)->pool);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyGetSetDef library_pool_attributes[] = {
+    {"filename", library_pool_filename, refuse_set, "The file's name.", as_closure("filename")},
+    {"closed", is_closed, refuse_set, "Whether it has been closed.", as_closure("closed")},
+    {}};
+
+// ---- What the libraries are asked
+
 PyObject* check_library_version(PyObject* arguments, const char* (*check)(unsigned, unsigned)) {
   return guarded([&] {
     unsigned major = 0;

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -79,6 +80,24 @@ class LibraryPool {
   std::string path_;
   Close close_;
 };
+
+// How a type begins whose objects are such pools, and what those of both libraries have in common:
+// close(), the context manager, `filename` and `closed`, the end of an object.
+struct LibraryPoolObject {
+  PyObject_HEAD;
+  std::unique_ptr<LibraryPool> pool;
+};
+
+inline LibraryPool& library_pool(PyObject* self) noexcept {
+  return *reinterpret_cast<LibraryPoolObject*>(self)->pool;
+}
+
+PyObject* library_pool_close(PyObject* self, PyObject*);
+PyObject* library_pool_enter(PyObject* self, PyObject*);
+PyObject* library_pool_exit(PyObject* self, PyObject*);
+PyObject* library_pool_filename(PyObject* self, void*);
+void library_pool_dealloc(PyObject* self);
+extern PyGetSetDef library_pool_attributes[];
 
 // The library's own check of its version: True, or a RuntimeError. `arguments` are major and minor.
 PyObject* check_library_version(PyObject* arguments, const char* (*check)(unsigned, unsigned));

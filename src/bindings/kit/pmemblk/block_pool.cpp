@@ -10,9 +10,7 @@ namespace {
 
 using Use = LibraryPool::Use;
 
-struct BlockPoolObject {
-  PyObject_HEAD;
-  std::unique_ptr<LibraryPool> pool;
+struct BlockPoolObject : LibraryPoolObject {
   size_t block_size;  // both for as long as the pool is open
   size_t blocks;
 };
@@ -118,22 +116,6 @@ PyObject* nblock(PyObject* self, PyObject*) {
   });
 }
 
-PyObject* close_blocks(PyObject* self, PyObject*) {
-  return guarded([&] {
-    as_blocks(self)->pool->close();
-    return none();
-  });
-}
-
-PyObject* enter(PyObject* self, PyObject*) {
-  return guarded([&] {
-    const Use use(*as_blocks(self)->pool);
-    return Ref::borrow(self).release();
-  });
-}
-
-PyObject* leave(PyObject* self, PyObject*) { return close_blocks(self, nullptr); }
-
 // ---- A sequence
 
 Py_ssize_t length(PyObject* self) {
@@ -179,27 +161,13 @@ int set_subscript(PyObject* self, PyObject* key, PyObject* value) {
   });
 }
 
-PyObject* filename(PyObject* self, void*) {
-  const std::string& path = as_blocks(self)->pool->path();
-  return PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
-}
-
-PyObject* closed(PyObject* self, void*) { return boolean(as_blocks(self)->pool->closed()); }
-
 PyObject* repr(PyObject* self) {
   return guarded([&] {
-    const Ref name = checked(filename(self, nullptr));
+    const Ref name = checked(library_pool_filename(self, nullptr));
     return PyUnicode_FromFormat("<BlockPool of %R, %zu blocks of %zu bytes%s>", name.get(),
                                 as_blocks(self)->blocks, as_blocks(self)->block_size,
                                 as_blocks(self)->pool->closed() ? ", closed" : "");
   });
-}
-
-void dealloc(PyObject* self) {
-  PyTypeObject* type = Py_TYPE(self);
-  as_blocks(self)->pool.~unique_ptr();
-  type->tp_free(self);
-  Py_DECREF(type);
 }
 
 PyMethodDef methods[] = {
@@ -217,24 +185,21 @@ PyMethodDef methods[] = {
      "Make reading a block an OSError with EIO, until it is written."},
     {"bsize", bsize, METH_NOARGS, "bsize($self, /)\n--\n\nThe bytes of a block."},
     {"nblock", nblock, METH_NOARGS, "nblock($self, /)\n--\n\nThe number of blocks."},
-    {"close", close_blocks, METH_NOARGS, "close($self, /)\n--\n\nClose the pool. Twice is fine."},
-    {"__enter__", enter, METH_NOARGS, nullptr},
-    {"__exit__", leave, METH_VARARGS, nullptr},
+    {"close", library_pool_close, METH_NOARGS,
+     "close($self, /)\n--\n\nClose the pool. Twice is fine."},
+    {"__enter__", library_pool_enter, METH_NOARGS, nullptr},
+    {"__exit__", library_pool_exit, METH_VARARGS, nullptr},
     {}};
 
-PyGetSetDef attributes[] = {
-    {"filename", filename, refuse_set, "The file's name.", as_closure("filename")},
-    {"closed", closed, refuse_set, "Whether it has been closed.", as_closure("closed")},
-    {}};
-
+// NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): of the attributes the address counts
 PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>("An open pool of libpmemblk: a context manager, and a sequence "
                                   "of blocks, each bytes of one length.")},
     {Py_tp_new, as_slot(refuse_new)},
-    {Py_tp_dealloc, as_slot(dealloc)},
+    {Py_tp_dealloc, as_slot(library_pool_dealloc)},
     {Py_tp_repr, as_slot(repr)},
     {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
+    {Py_tp_getset, library_pool_attributes},
     {Py_sq_length, as_slot(length)},
     {Py_sq_item, as_slot(get_item)},
     {Py_mp_length, as_slot(length)},

@@ -124,42 +124,12 @@ PyObject* rewind_log(PyObject* self, PyObject*) {
   });
 }
 
-PyObject* close_log(PyObject* self, PyObject*) {
-  return guarded([&] {
-    as_log(self)->pool->close();
-    return none();
-  });
-}
-
-PyObject* enter(PyObject* self, PyObject*) {
-  return guarded([&] {
-    const Use use(*as_log(self)->pool);
-    return Ref::borrow(self).release();
-  });
-}
-
-PyObject* leave(PyObject* self, PyObject*) { return close_log(self, nullptr); }
-
-PyObject* filename(PyObject* self, void*) {
-  const std::string& path = as_log(self)->pool->path();
-  return PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size()));
-}
-
-PyObject* closed(PyObject* self, void*) { return boolean(as_log(self)->pool->closed()); }
-
 PyObject* repr(PyObject* self) {
   return guarded([&] {
-    const Ref name = checked(filename(self, nullptr));
+    const Ref name = checked(library_pool_filename(self, nullptr));
     return PyUnicode_FromFormat("<LogPool of %R%s>", name.get(),
                                 as_log(self)->pool->closed() ? ", closed" : "");
   });
-}
-
-void dealloc(PyObject* self) {
-  PyTypeObject* type = Py_TYPE(self);
-  as_log(self)->pool.~unique_ptr();
-  type->tp_free(self);
-  Py_DECREF(type);
 }
 
 PyMethodDef methods[] = {
@@ -183,24 +153,21 @@ PyMethodDef methods[] = {
      "value. What is appended meanwhile is left out; RuntimeError if the log is rewound."},
     {"chunks", log_chunks, METH_O,
      "chunks($self, chunk_size, /)\n--\n\nAn iterator over the chunks that walk() would give."},
-    {"close", close_log, METH_NOARGS, "close($self, /)\n--\n\nClose the log. Twice is fine."},
-    {"__enter__", enter, METH_NOARGS, nullptr},
-    {"__exit__", leave, METH_VARARGS, nullptr},
+    {"close", library_pool_close, METH_NOARGS,
+     "close($self, /)\n--\n\nClose the log. Twice is fine."},
+    {"__enter__", library_pool_enter, METH_NOARGS, nullptr},
+    {"__exit__", library_pool_exit, METH_VARARGS, nullptr},
     {}};
 
-PyGetSetDef attributes[] = {
-    {"filename", filename, refuse_set, "The file's name.", as_closure("filename")},
-    {"closed", closed, refuse_set, "Whether it has been closed.", as_closure("closed")},
-    {}};
-
+// NOLINTNEXTLINE(cppcoreguidelines-interfaces-global-init): of the attributes the address counts
 PyType_Slot slots[] = {
     {Py_tp_doc, const_cast<char*>("An open log of libpmemlog: a context manager, iterable by "
                                   "chunk; len() is the bytes in it.")},
     {Py_tp_new, as_slot(refuse_new)},
-    {Py_tp_dealloc, as_slot(dealloc)},
+    {Py_tp_dealloc, as_slot(library_pool_dealloc)},
     {Py_tp_repr, as_slot(repr)},
     {Py_tp_methods, methods},
-    {Py_tp_getset, attributes},
+    {Py_tp_getset, library_pool_attributes},
     {Py_sq_length, as_slot(length)},
     {Py_tp_iter, as_slot(log_iter)},
     {}};

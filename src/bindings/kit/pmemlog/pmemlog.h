@@ -10,9 +10,7 @@
 
 namespace nvm::bindings::kit {
 
-struct LogPoolObject {
-  PyObject_HEAD;
-  std::unique_ptr<LibraryPool> pool;
+struct LogPoolObject : LibraryPoolObject {
   std::atomic<uint64_t> rewinds;  // a walk ends when it changes
 };
 
