@@ -80,21 +80,9 @@ void Journal::zero_ahead(Lock& lock) {
   if (!journal_ || writing_ || failed_) return;
   const JournalFile::Ahead ahead = journal_->ahead();
   if (ahead.length == 0) return;
-  writing_ = true;
-  DiskFile& disk = journal_->disk();
-  lock.unlock();
-  std::optional<Error> error;
-  try {
-    const std::vector<char> zeros(ahead.length);
-    disk.write(zeros.data(), zeros.size(), ahead.offset);
-  } catch (const Error& caught) {
-    error.emplace(caught);
-  }
-  lock.lock();
-  writing_ = false;
+  const std::vector<char> zeros(ahead.length);
+  write_alone(lock, [&](DiskFile& disk) { disk.write(zeros.data(), zeros.size(), ahead.offset); });
   journal_->was_zeroed(ahead);
-  if (error) return fail(*error);
-  changed_.notify_all();
 }
 
 // Does some work while nobody changes the pool; waits for such a moment. False: the pool is closed.

@@ -145,28 +145,37 @@ Ticket Journal::cut_lines(const Lock& lock) {
   return cut_;
 }
 
-// Writes what is pending, for all who wait for it, and syncs if that was promised. Called and left
-// with the mutex held; without it in between.
-void Journal::lead(Lock& lock, Promise promise) {
+// Lets nobody else write to the journal meanwhile. Called and left with the mutex held; `write`
+// runs without it. False: it has failed, and so has the journal.
+bool Journal::write_alone(Lock& lock, const std::function<void(DiskFile&)>& write) {
   writing_ = true;
-  const std::vector<Write> writes = std::exchange(pending_, {});
-  const uint64_t target = cut_;
   DiskFile& disk = journal_->disk();
   lock.unlock();
   std::optional<Error> error;
   try {
-    for (const Write& write : writes)
-      disk.write(write.bytes.data(), write.bytes.size(), write.offset);
-    if (promise == Promise::durable) disk.sync();
+    write(disk);
   } catch (const Error& caught) {
     error.emplace(caught);
   }
   lock.lock();
   writing_ = false;
-  if (error) return fail(*error);
+  if (error) fail(*error);
+  changed_.notify_all();
+  return !error;
+}
+
+// Writes what is pending, for all who wait for it, and syncs if that was promised.
+void Journal::lead(Lock& lock, Promise promise) {
+  const std::vector<Write> writes = std::exchange(pending_, {});
+  const uint64_t target = cut_;
+  const bool done = write_alone(lock, [&](DiskFile& disk) {
+    for (const Write& write : writes)
+      disk.write(write.bytes.data(), write.bytes.size(), write.offset);
+    if (promise == Promise::durable) disk.sync();
+  });
+  if (!done) return;
   written_ = target;
   if (promise == Promise::durable) durable_ = target;
-  changed_.notify_all();
 }
 
 void Journal::wait(Ticket ticket, Promise promise) {

@@ -90,6 +90,7 @@ class Journal final : public Backend {
   void check_not_failed(const Lock& lock) const;
   void fail(const Error& error) noexcept;
   Ticket cut_lines(const Lock& lock);
+  bool write_alone(Lock& lock, const std::function<void(DiskFile&)>& write);
   void lead(Lock& lock, Promise promise);
 
   void start_thread();
