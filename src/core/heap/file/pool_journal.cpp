@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "backend/journal/recovery.h"
@@ -18,12 +17,6 @@ namespace journal = backend::journal;
 using backend::DiskFile;
 
 constexpr mode_t kPermissions = 07777;
-
-// Where a path leads to, whatever becomes the current directory; empty if nothing is there.
-std::string resolved(const std::string& path) {
-  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), std::free);
-  return real ? real.get() : "";
-}
 
 // The same file under a descriptor of its own, without the locks of `fd`.
 std::unique_ptr<DiskFile> disk_file(int fd, const std::string& pool) {
@@ -78,11 +71,7 @@ std::unique_ptr<DiskFile> find_journal(const std::string& pool, JournalMark mark
 
 }  // namespace
 
-std::string journal_path(const std::string& pool) {
-  std::string path = resolved(pool);
-  if (path.empty()) path = resolved(directory_of(pool)) + "/" + name_of(pool);  // not there yet
-  return path + ".journal";
-}
+std::string journal_path(const std::string& pool) { return resolved(pool) + ".journal"; }
 
 void recover_from_journal(int pool_fd, const std::string& pool) {
   const std::unique_ptr<DiskFile> file = disk_file(pool_fd, pool);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <mutex>
 
 #include "heap/file/pool_file.h"
@@ -22,15 +21,6 @@ constexpr mode_t kOpenOnly = static_cast<mode_t>(-1);
 bool file_exists(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0;
-}
-
-// Where a symbolic link leads to, so that what is replaced is the file, not the link.
-std::string resolved(const std::string& path) {
-  char* real = ::realpath(path.c_str(), nullptr);
-  if (real == nullptr) return path;
-  std::string result(real);
-  std::free(real);
-  return result;
 }
 
 bool still_named(const struct stat& opened, const std::string& path) {

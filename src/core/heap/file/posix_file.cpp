@@ -6,7 +6,9 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace nvm::heap {
 
@@ -74,6 +76,16 @@ std::string directory_of(const std::string& path) {
 }
 
 std::string name_of(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+std::string resolved(const std::string& path) {
+  const auto real = [](const std::string& existing) {
+    const std::unique_ptr<char, void (*)(void*)> found(::realpath(existing.c_str(), nullptr),
+                                                       std::free);
+    return std::string(found ? found.get() : "");
+  };
+  const std::string file = real(path);
+  return file.empty() ? real(directory_of(path)) + "/" + name_of(path) : file;
+}
 
 void sync_directory(const std::string& directory) noexcept {
   const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

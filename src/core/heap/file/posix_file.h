@@ -56,6 +56,9 @@ int allocate(int fd, uint64_t size) noexcept;
 
 std::string directory_of(const std::string& path);
 std::string name_of(const std::string& path);
+// The same from the root, with symbolic links followed, so that it is the file's whatever becomes
+// the current directory. The file itself need not exist yet.
+std::string resolved(const std::string& path);
 // Makes the names in a directory durable; best effort where the file system cannot.
 void sync_directory(const std::string& directory) noexcept;
 
