@@ -68,9 +68,7 @@ class Backend {
   //   serve    how the backend's own thread gets its turn
   //   reserve  before a commit can no more be undone: room for what was flushed since the last cut
   //            and so many further cache lines. Throws Error(os) when the disk is full.
-  //   forget   what was flushed there need not be recorded: the block was reserved and never came
-  //   to
-  //            be
+  //   forget   what was flushed there need not be recorded: the block never came to be
   //   cut      ends a commit: REQUIRES that the caller owns the pool and no transaction is open.
   //            Throws Error(os) if the backend has failed.
   //   wait     returns when the commit has what is promised. Throws Error(os).

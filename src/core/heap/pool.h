@@ -129,10 +129,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   //   reserve_commit  before the commit point: room for what was flushed, and for a publish of so
   //                   many blocks. Throws Error(os): the disk is full, and nothing is decided.
   //   cut_commit      after it, by the owner; 0 inside a transaction
-  //   await           by anyone, without ownership or latch: returns when the commit is durable,
-  //   or,
-  //                   if the pool or transaction is relaxed, when it outlives the process. Throws
-  //                   Error(os) if that has failed; no operation is possible then.
+  //   await           by anyone, without ownership or latch: returns when the commit has what is
+  //                   promised. Throws Error(os) if that has failed; no operation is possible then.
   //   sync            ends all of it: what has been committed is durable
   void reserve_commit(size_t blocks);
   [[nodiscard]] PendingCommit cut_commit();
@@ -224,6 +222,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   PendingCommit finish_transaction();
   PendingCommit pending(backend::Ticket ticket) noexcept;
   bool run_quietly(const std::function<void()>& work);
+  std::optional<Error> shut();
   void break_off(const Error& error) noexcept;
   void find_garbage();
   bool free_step(Offset object);
