@@ -50,7 +50,8 @@ step_crash() { NVM_CRASH_EFFORT=slice halves release nvm_crash_tests; }
 step_crash-full() { NVM_CRASH_EFFORT=wide halves release nvm_crash_tests; }
 step_python() { suite .venv -m "not slow"; }
 step_python-slow() { suite .venv; }
-step_pypy() { suite .venv-pypy -m "not slow"; }
+# There a signal ends no wait in C: a test that hangs ends the run.
+step_pypy() { suite .venv-pypy -m "not slow" --timeout-method=thread; }
 # One pool through all interpreters that the steps before have built for.
 step_ring() { .venv/bin/python -m pytest tests/python/test_ring.py ${extra[@]+"${extra[@]}"}; }
 step_tidy() {

@@ -358,7 +358,11 @@ def test_timeout_waits_for_the_other_process(path):
         release(process)
 
 
-def test_a_wait_for_a_lock_can_be_interrupted(path):
+@pytest.mark.parametrize("checked_before", [0, 3000])
+def test_a_wait_for_a_lock_can_be_interrupted(path, checked_before):
+    with nvm.open(path.with_name("other"), size="16 MiB", backend="memory") as other:
+        for _ in range(checked_before):  # until what looks for signals has been compiled, on PyPy
+            other.gc()
     process = hold(path)
 
     def interrupt(*_):

@@ -7,14 +7,17 @@ namespace nvm::bindings {
 
 #ifdef PYPY_VERSION
 // There the handlers run between the instructions of Python code, and PyErr_CheckSignals does
-// nothing.
+// nothing. Code that the JIT has compiled looks for signals only where a loop jumps back.
 void check_signals() {
-  static PyObject* const nothing = [] {
+  static PyObject* const loop = [] {
     const Ref globals = checked(PyDict_New());
-    return checked(PyRun_String("lambda: None", Py_eval_input, globals.get(), globals.get()))
-        .release();
+    const char* const source = "def loop():\n  for _ in (1, 2): pass";
+    checked(PyRun_String(source, Py_file_input, globals.get(), globals.get()));
+    PyObject* const made = PyDict_GetItemString(globals.get(), "loop");
+    Py_INCREF(made);
+    return made;
   }();
-  checked(PyObject_CallObject(nothing, nullptr));
+  checked(PyObject_CallObject(loop, nullptr));
 }
 #else
 void check_signals() { check(PyErr_CheckSignals()); }
