@@ -1,4 +1,4 @@
-"""Compare nvm.pmem, nvm.pmemlog and nvm.pmemblk with C: ``python -m bench.kit``.
+"""Compare the kit's modules with C: ``python -m bench.kit``.
 
 As persistent memory (PMEM_IS_PMEM_FORCE=1) unless told otherwise; what C takes on a disk hides
 everything else.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 SOURCE = Path(__file__).with_name("loops.c")
-LIBRARIES = ("-lpmem", "-lpmemlog", "-lpmemblk")
+LIBRARIES = ("-lpmem", "-lpmem2", "-lpmemlog", "-lpmemblk", "-lmemkind")
 
 
 def build(folder: Path) -> ctypes.CDLL:
@@ -60,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.not_forced:
         os.environ["PMEM_IS_PMEM_FORCE"] = "1"  # before libpmem is loaded
+        os.environ["PMEM2_FORCE_GRANULARITY"] = "CACHE_LINE"
     from bench.kit.cases import CASES
 
     folder = Path(tempfile.mkdtemp(prefix="nvm-bench-", dir=options.folder))

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
-from nvm import pmem, pmemblk, pmemlog
+from nvm import pmem, pmem2, pmemblk, pmemlog, vmem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +84,65 @@ def memcpy_persist(path: Path, size: int, length: int, turns: int) -> float:
     return found
 
 
+def persist_slice(path: Path, size: int, length: int, turns: int) -> float:
+    """Take a slice of a mapped file and flush it, each turn."""
+    buffer = pmem.map_file(path, size, pmem.FILE_CREATE, 0o600)
+    pmem.memset_persist(buffer, 1)
+    todo = [turn * length % size for turn in range(turns)]
+    function = pmem.persist
+    start = time.perf_counter_ns()
+    for at in todo:
+        function(buffer[at : at + length])
+    found = _rate(start, turns)
+    path.unlink()
+    return found
+
+
+def _map(path: Path, size: int) -> pmem2.Map:
+    path.write_bytes(bytes(size))
+    with pmem2.Source.from_file(path) as source:
+        return pmem2.Map(source, pmem2.Config(granularity=pmem2.Granularity.PAGE))
+
+
+def map_persist(path: Path, size: int, length: int, turns: int) -> float:
+    """Flush slices, which are at hand, of a map of libpmem2's."""
+    map = _map(path, size)
+    map.memset(map, 1)
+    slices = [map[at : at + length] for at in range(0, size, length)]
+    todo = (slices * (turns // len(slices) + 1))[:turns]
+    function = map.persist
+    start = time.perf_counter_ns()
+    for part in todo:
+        function(part)
+    found = _rate(start, turns)
+    path.unlink()
+    return found
+
+
+def map_memcpy(path: Path, size: int, length: int, turns: int) -> float:
+    """Copy to the beginning of a map of libpmem2's."""
+    map = _map(path, size)
+    map.memset(map, 0)
+    source = bytearray(b"\1" * length)
+    target = map[:length]
+    function = map.memcpy
+    start = time.perf_counter_ns()
+    for _ in range(turns):
+        function(target, source)
+    found = _rate(start, turns)
+    path.unlink()
+    return found
+
+
+def heap_allocate(path: Path, size: int, length: int, turns: int) -> float:
+    """Allocate a buffer, which is freed at once."""
+    function = vmem.Heap(path.parent, size).allocate
+    start = time.perf_counter_ns()
+    for _ in range(turns):
+        function(length)
+    return _rate(start, turns)
+
+
 def log_append(path: Path, size: int, length: int, turns: int) -> float:
     """Append to a log."""
     with pmemlog.create(path, size) as log:
@@ -129,8 +188,12 @@ def block_write(path: Path, size: int, length: int, turns: int) -> float:
 
 CASES = (
     Case("persist", 1 * MIB, 64, 50_000, 150, persist),
+    Case("persist_slice", 1 * MIB, 64, 50_000, 300, persist_slice),
+    Case("map_persist", 1 * MIB, 64, 50_000, 150, map_persist),
     Case("memcpy_persist", 1 * MIB, 1 * MIB, 200, 0.05, memcpy_persist),
     Case("memcpy_persist", 8 * MIB, 8 * MIB, 30, 0.05, memcpy_persist),
+    Case("map_memcpy", 1 * MIB, 1 * MIB, 200, 0.05, map_memcpy),
+    Case("heap_allocate", 32 * MIB, 1 * KIB, 50_000, 500, heap_allocate),
     Case("log_append", 16 * MIB, 64, 50_000, 200, log_append),
     Case("block_read", 32 * MIB, 4 * KIB, 20_000, 300, block_read),
     Case("block_write", 32 * MIB, 4 * KIB, 20_000, 300, block_write),
