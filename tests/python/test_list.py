@@ -158,6 +158,8 @@ CHANGING: dict[str, Callable[[Any], Any]] = {
     "extend int": lambda items: items.extend(5),
     "pop": lambda items: items.pop(),
     "pop by str": lambda items: items.pop("a"),
+    "pop by float": lambda items: items.pop(1.0),
+    "insert at float": lambda items: items.insert(1.0, 1),
     "pop far": lambda items: items.pop(2**70),
     "insert by str": lambda items: items.insert("a", 1),
     "insert far": lambda items: items.insert(2**70, 1),

@@ -32,6 +32,13 @@ namespace {
 
 constexpr const char* kOutOfRange = "bytearray index out of range";
 
+// Whether the built-in looks at an index before the byte that is to be stored there.
+#if PY_VERSION_HEX < 0x030A0000 && !defined(PYPY_VERSION)
+constexpr bool kIndexFirst = true;
+#else
+constexpr bool kIndexFirst = false;
+#endif
+
 uint64_t place_of(Py_ssize_t index, uint64_t size, const char* message) {
   const int64_t place = index < 0 ? index + static_cast<int64_t>(size) : index;
   if (place < 0 || static_cast<uint64_t>(place) >= size) throw Error(ErrorKind::index, message);
@@ -55,6 +62,7 @@ PyObject* get_item(PyObject* self, Py_ssize_t index) {
 
 // Null: deletes.
 void set_item(PyObject* self, Py_ssize_t index, PyObject* value) {
+  if (kIndexFirst) place_of(index, bytearray_size(as_proxy(self)), kOutOfRange);
   const uint8_t byte = value == nullptr ? 0 : byte_of(value);
   changing_bytes(self, [&](Operation& op, Offset offset) {
     const uint64_t place = place_of(index, bytearray::size(op, offset), kOutOfRange);

@@ -20,15 +20,24 @@ constexpr std::array kNames = {
     "rpartition", "rsplit",       "rstrip",       "split",   "splitlines", "startswith", "strip",
     "swapcase",   "title",        "translate",    "upper",   "zfill"};
 
+// As the interpreter itself calls a method: errors name the function that is called.
+PyObject* call_method(PyObject* bytes, const char* name, PyObject* arguments, PyObject* keywords) {
+#if PY_VERSION_HEX < 0x030B0000
+  const Ref bound = checked(PyObject_GetAttrString(bytes, name));
+  return PyObject_Call(bound.get(), arguments, keywords);
+#else
+  const Ref method = checked(PyObject_GetAttrString(object_of(&PyByteArray_Type), name));
+  const Ref first = checked(PyTuple_Pack(1, bytes));
+  const Ref all = checked(PySequence_Concat(first.get(), arguments));
+  return PyObject_Call(method.get(), all.get(), keywords);
+#endif
+}
+
 template <size_t kIndex>
 PyObject* delegate(PyObject* self, PyObject* arguments, PyObject* keywords) {
   return guarded([&] {
     const Ref copy = bytearray_snapshot(as_proxy(self));
-    const Ref method =
-        checked(PyObject_GetAttrString(object_of(&PyByteArray_Type), kNames[kIndex]));
-    const Ref first = checked(PyTuple_Pack(1, copy.get()));
-    const Ref all = checked(PySequence_Concat(first.get(), arguments));
-    return PyObject_Call(method.get(), all.get(), keywords);
+    return call_method(copy.get(), kNames[kIndex], arguments, keywords);
   });
 }
 

@@ -23,6 +23,10 @@ void raise(PyObject* type, const char* format, ...) {
 }
 
 Py_ssize_t integer_argument(PyObject* argument) {
+#if PY_VERSION_HEX < 0x030A0000 && !defined(PYPY_VERSION)
+  // As its own methods do.
+  if (PyFloat_Check(argument)) raise(PyExc_TypeError, "integer argument expected, got float");
+#endif
   const Ref number = checked(PyNumber_Index(argument));
   const Py_ssize_t value = PyLong_AsSsize_t(number.get());
   if (value == -1 && PyErr_Occurred()) throw PythonError{};
