@@ -324,6 +324,14 @@ def nest_tuple(inner: Any) -> Any:
     return (inner,)
 
 
+def nest_frozenset(inner: Any) -> Any:
+    return frozenset([inner])
+
+
+def nest_tuple_of_frozenset(inner: Any) -> Any:
+    return (frozenset([inner]),)
+
+
 def nested(nest: Callable[[Any], Any], bottom: Any) -> Any:
     value = bottom
     for _ in range(LEVELS):
@@ -358,6 +366,36 @@ def test_ten_thousand_levels_of_built_ins(
     del pool["ring"], ring
     assert pool.gc()[1]["collections-gced"] > 0
     pool.clear()
+    assert pool.check() == []
+
+
+@cpython_only("hash() of nested built-ins looks how deep it is")
+@pytest.mark.parametrize("nest", [nest_frozenset, nest_tuple_of_frozenset])
+def test_ten_thousand_levels_of_frozensets(
+    pool: Pool, reopen: Callable[[Pool], Pool], nest: Any
+) -> None:
+    pool["deep"] = [nested(nest, "bottom")]
+    pool["set"] = {nested(nest, "bottom"), "other"}
+    pool["dict"] = {nested(nest, "bottom"): "found"}
+    pool = reopen(pool)
+    (value,) = pool["deep"]
+    assert hash(value) == hash(nested(nest, "bottom"))
+    assert value in pool["set"]
+    assert nested(nest, "top") not in pool["set"]
+    assert pool["dict"][value] == "found"
+    with pytest.raises(RecursionError):
+        repr(pool["set"])
+    with pytest.raises(RecursionError):
+        operator.eq(pool["deep"], [nested(nest, "bottom")])
+    for _ in range(LEVELS):
+        ((value,),) = (value,) if nest is nest_frozenset else value
+    assert value == "bottom"
+    assert pool.check() == []
+    pool["deep"].append(pool["deep"])
+    del pool["deep"]
+    assert pool.gc()[1]["collections-gced"] > 0
+    pool.clear()
+    assert pool.stats()["types"].get("frozenset") is None
     assert pool.check() == []
 
 

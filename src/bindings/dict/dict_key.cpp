@@ -33,20 +33,29 @@ bool compares_by_own_code(PyObject* part) {
   return is_custom_type(type) && !inherits_comparison(type, &PyBaseObject_Type);
 }
 
+// Whether its parts have been looked at since the pool was opened: they stay the same.
+bool is_known(PyObject* part) { return is_frozenset(part) && known_fit(part); }
+
 // The first object in a key that does not compare by identity, or null. Does not recurse.
 Ref unfit_part(PyObject* key) {
-  std::vector<Ref> open;  // iterators over parts that have parts themselves
+  struct Open {
+    Ref container;
+    Ref parts;  // those that are left
+  };
+  std::vector<Open> open;
   Ref part = Ref::borrow(key);
   for (;;) {
     if (part && has_parts(part.get())) {
-      open.push_back(checked(PyObject_GetIter(part.get())));
+      if (!is_known(part.get()))
+        open.push_back({Ref::borrow(part.get()), checked(PyObject_GetIter(part.get()))});
     } else if (part && compares_by_own_code(part.get())) {
       return part;
     }
     if (open.empty()) return {};
-    part = Ref(PyIter_Next(open.back().get()));
+    part = Ref(PyIter_Next(open.back().parts.get()));
     if (part) continue;
     if (PyErr_Occurred()) throw PythonError{};
+    if (is_frozenset(open.back().container.get())) learn_fit(open.back().container.get());
     open.pop_back();
   }
 }

@@ -1,5 +1,6 @@
 // What is done to a class before it has instances: descriptors for the attributes that they will
 // have, and what keeps a mix-in's or the user's own methods from storing elsewhere.
+#include "object/caches.h"
 #include "object/class_info.h"
 #include "object/record/shape.h"
 #include "pmem/error.h"
@@ -83,13 +84,12 @@ struct Names {
 Names names_of(heap::Pool& pool, Offset offset) {
   Names result;
   result.shape = record::find(pool, offset, "").shape;
-  result.lasting =
-      result.shape == 0 || !object::ShapeCache::of(pool).shape(pool, result.shape).dict;
+  result.lasting = result.shape == 0 || !object::caches(pool).shapes.shape(pool, result.shape).dict;
   if (!result.lasting) {
     for (record::Attribute& attribute : record::attributes(pool, offset))
       result.names.push_back(std::move(attribute.name));
   } else if (result.shape != 0) {
-    result.names = object::ShapeCache::of(pool).shape(pool, result.shape).names;
+    result.names = object::caches(pool).shapes.shape(pool, result.shape).names;
   }
   return result;
 }

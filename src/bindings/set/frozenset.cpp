@@ -2,13 +2,22 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "object/caches.h"
 #include "set/set.h"
 
 namespace nvm::bindings {
 
+using object::HashCache;
+
 bool is_frozenset(PyObject* object) noexcept { return Py_TYPE(object) == types.frozenset; }
 
 namespace {
+
+HashCache::Known known(PyObject* frozenset) {
+  return reading(as_proxy(frozenset), [](heap::Pool& pool, Offset offset) {
+    return object::caches(pool).hashes.find(pool, offset);
+  });
+}
 
 // Over a list: a frozenset would hash them all.
 PyObject* iter(PyObject* self) {
@@ -86,10 +95,33 @@ PyType_Spec spec = {"nvm.pmemobj.PersistentFrozenSet", sizeof(Proxy), 0, kContai
 
 }  // namespace
 
+Py_hash_t known_hash(PyObject* frozenset) {
+  return static_cast<Py_hash_t>(known(frozenset).interpreters);
+}
+
+void learn_hash(PyObject* frozenset, PyObject* plain) {
+  const Py_hash_t hash = PyObject_Hash(plain);
+  if (hash == HashCache::Known::kNone) throw PythonError{};
+  reading(as_proxy(frozenset), [&](heap::Pool& pool, Offset offset) {
+    object::caches(pool).hashes.learn_interpreters(pool, offset, hash);
+  });
+}
+
+bool known_fit(PyObject* frozenset) { return known(frozenset).fit; }
+
+void learn_fit(PyObject* frozenset) {
+  reading(as_proxy(frozenset), [&](heap::Pool& pool, Offset offset) {
+    object::caches(pool).hashes.learn_fit(pool, offset);
+  });
+}
+
 Ref new_frozenset(PoolObject* pool, PyObject* arguments, PyObject* keywords) {
   const Ref content = checked(PyObject_Call(object_of(&PyFrozenSet_Type), arguments, keywords));
   check_key(content.get());
-  return new_container(pool, content.get(), heap::Type::persistent_frozenset);
+  Ref made = new_container(pool, content.get(), heap::Type::persistent_frozenset);
+  learn_hash(made.get(), content.get());
+  learn_fit(made.get());
+  return made;
 }
 
 void register_frozenset(PyObject* module) {

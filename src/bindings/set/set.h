@@ -57,7 +57,11 @@ PyObject* set_subtract(PyObject* left, PyObject* right);
 PyObject* set_xor(PyObject* left, PyObject* right);
 PyObject* set_compare(PyObject* self, PyObject* other, int op);
 
-// frozenset.cpp
+// frozenset.cpp: what is known of a PersistentFrozenSet (object/key/hash_cache.h)
+Py_hash_t known_hash(PyObject* frozenset);              // -1: nothing
+void learn_hash(PyObject* frozenset, PyObject* plain);  // that of the ordinary one
+bool known_fit(PyObject* frozenset);                    // by check_key()
+void learn_fit(PyObject* frozenset);
 void register_frozenset(PyObject* module);
 
 }  // namespace nvm::bindings

@@ -39,7 +39,8 @@ PyObject* empty_counterpart(PyObject* proxy) {
 
 class Copier {
  public:
-  // A tuple or frozenset in the place of each persistent one, at any depth; all else stays.
+  // A tuple or frozenset in the place of each persistent one, at any depth, but for those whose
+  // hash is known; all else stays.
   Ref plain_frozen(PyObject* frozen) {
     copies_containers_ = false;
     return convert_frozen(frozen);
@@ -106,6 +107,8 @@ class Copier {
 
   // The copy if there is one already; else null, and the parts of the original are next.
   Ref begin(PyObject* frozen, std::vector<Open>& open) {
+    if (!copies_containers_ && is_frozenset(frozen) && known_hash(frozen) != -1)
+      return Ref::borrow(frozen);
     Ref items = PyTuple_Check(frozen) ? Ref::borrow(frozen) : checked(PySequence_Tuple(frozen));
     if (is_persistent_frozen(frozen)) {
       const auto [found, fresh] = copies_.try_emplace(frozen);
@@ -125,6 +128,7 @@ class Copier {
       return tuple_of_type(Py_TYPE(original), plain.get());
     if (PyFrozenSet_CheckExact(original) || is_frozenset(original))
       plain = checked(PyFrozenSet_New(plain.get()));
+    if (!copies_containers_ && is_frozenset(original)) learn_hash(original, plain.get());
     if (is_persistent_frozen(original)) copies_[original].plain = Ref::borrow(plain.get());
     return plain;
   }
@@ -189,7 +193,12 @@ Ref plain_copy(PyObject* value) { return Copier().copy(value); }
 
 // Built from the inside out, so that even deep ones take no more of the stack than built-ins.
 Py_hash_t hash_of_frozen(PyObject* self) noexcept {
-  return guarded([&] { return PyObject_Hash(Copier().plain_frozen(self).get()); }, Py_hash_t{-1});
+  return guarded(
+      [&] {
+        const Py_hash_t known = is_frozenset(self) ? known_hash(self) : -1;
+        return known != -1 ? known : PyObject_Hash(Copier().plain_frozen(self).get());
+      },
+      Py_hash_t{-1});
 }
 
 }  // namespace nvm::bindings

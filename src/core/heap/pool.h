@@ -192,7 +192,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // The one thing that the object layer keeps while the pool is open (its caches), made when it is
   // first asked for, by any thread that holds the latch.
   template <class T>
-  T& attachment() {
+  T& attachment() const {
     void* found = attachment_.load(std::memory_order_acquire);
     if (found == nullptr) {
       std::lock_guard lock(attaching_);
@@ -281,9 +281,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::atomic<uint32_t> pending_commits_{0};
   std::optional<Error> broken_by_;  // written once, before state_ becomes broken
 
-  std::mutex attaching_;
-  std::shared_ptr<void> attached_;
-  std::atomic<void*> attachment_{nullptr};
+  mutable std::mutex attaching_;
+  mutable std::shared_ptr<void> attached_;
+  mutable std::atomic<void*> attachment_{nullptr};
   std::atomic<uint64_t> undo_epoch_{next_undo_epoch()};
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "object/caches.h"
 #include "object/key/compare.h"
 
 namespace nvm::object {
@@ -71,6 +72,7 @@ struct Frame {
   Term container;
   uint64_t next = 0;
   uint64_t state = kPrime5;
+  bool holds_others = false;
 
   explicit Frame(const Term& term) : container(term) {}
 
@@ -101,7 +103,7 @@ class Hashing {
         continue;
       }
       const uint64_t hash = frame.result();
-      leave(frame.container, hash);
+      leave(frame, hash);
       frames_.pop_back();
       if (frames_.empty()) return hash;
       frames_.back().add(hash);
@@ -110,6 +112,7 @@ class Hashing {
 
  private:
   void enter(const Term& element) {
+    frames_.back().holds_others |= element.is_container();
     if (const auto hash = known(element)) {
       frames_.back().add(*hash);
       return;
@@ -119,9 +122,11 @@ class Hashing {
     frames_.emplace_back(element);
   }
 
-  void leave(const Term& container, uint64_t hash) {
+  void leave(const Frame& frame, uint64_t hash) {
+    const Term& container = frame.container;
     if (container.node == nullptr) {
       nested_[container.identity()] = hash;
+      if (frame.holds_others) caches(pool_).hashes.learn_hash(pool_, container.offset, hash);
       return;
     }
     if (container.kind == Term::Kind::frozenset) order_items(*container.node);
@@ -135,8 +140,10 @@ class Hashing {
       if (term.node->hashed) return term.node->hash;
       return std::nullopt;
     }
-    const auto found = nested_.find(term.identity());
-    return found == nested_.end() ? std::nullopt : found->second;
+    if (const auto found = nested_.find(term.identity()); found != nested_.end())
+      return found->second;
+    const HashCache::Known cached = caches(pool_).hashes.find(pool_, term.offset);
+    return cached.has_hash ? std::optional(cached.hash) : std::nullopt;
   }
 
   // Puts a frozenset's items, which are hashed, into canonical order.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "object/caches.h"
 #include "object/record/shape.h"
 #include "object/value/blob.h"
 #include "object/value/name.h"
@@ -69,7 +70,7 @@ uint64_t find_pending(Operation& op, std::string_view name, uint64_t count) {
 uint64_t count(Pool& pool) { return pmem::load(&pool.root().class_count); }
 
 uint64_t find(Pool& pool, std::string_view name) {
-  return ShapeCache::of(pool).class_id(pool, name);
+  return caches(pool).shapes.class_id(pool, name);
 }
 
 std::string name_of(Pool& pool, uint64_t class_id) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "heap/file/alloc_classes.h"
+#include "object/caches.h"
 #include "object/dict/dict.h"
 #include "object/record/class_table.h"
 #include "object/store.h"
@@ -86,7 +87,7 @@ View::View(Pool& pool, Operation* op, Offset record)
   if (inline_slots() > kMostInline) throw_damaged(record);
   pool.at<Header>(record, header_bytes(inline_slots()));
   if (shape() == 0) return;
-  info_ = &ShapeCache::of(pool).shape(pool, shape());
+  info_ = &caches(pool).shapes.shape(pool, shape());
   if (info_->class_id != class_id()) throw_damaged(record);
 }
 
@@ -173,7 +174,7 @@ uint64_t inline_for(uint64_t attributes) {
 }  // namespace
 
 Offset create(Operation& op, uint64_t class_id) {
-  const ClassShapes& shapes = ShapeCache::of(op.pool()).shapes_of(op, class_id);
+  const ClassShapes& shapes = caches(op.pool()).shapes.shapes_of(op, class_id);
   const uint64_t slots = inline_for(shapes.largest);
   const Offset record = op.allocate_object(Type::record, header_bytes(slots), class_id);
   auto* const header = op.at<Header>(record, header_bytes(slots));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "object/caches.h"
 #include "object/record/class_table.h"
 #include "object/value/blob.h"
 #include "object/value/name.h"
@@ -173,7 +174,7 @@ uint64_t ShapeCache::class_id(Pool& pool, std::string_view name) {
 // ---- New shapes
 
 Offset shape_with(Operation& op, uint64_t class_id, Offset parent, std::string_view name) {
-  ShapeCache& cache = ShapeCache::of(op.pool());
+  ShapeCache& cache = caches(op.pool()).shapes;
   const ClassShapes& shapes = cache.shapes_of(op, class_id);
   const auto known = shapes.children.find(ShapeCache::child_key(parent, name));
   if (known != shapes.children.end()) return known->second;
@@ -189,7 +190,7 @@ Offset shape_with(Operation& op, uint64_t class_id, Offset parent, std::string_v
 }
 
 Offset dict_shape(Operation& op, uint64_t class_id) {
-  const ClassShapes& shapes = ShapeCache::of(op.pool()).shapes_of(op, class_id);
+  const ClassShapes& shapes = caches(op.pool()).shapes.shapes_of(op, class_id);
   if (shapes.dict != 0) return shapes.dict;
   return make_shape(op, {.class_id = class_id,
                          .count = 1,

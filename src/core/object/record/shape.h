@@ -50,8 +50,6 @@ struct ClassShapes {
 
 class ShapeCache {
  public:
-  static ShapeCache& of(heap::Pool& pool) { return pool.attachment<ShapeCache>(); }
-
   // Throws Error(corrupt) if there is no sound shape at `offset`.
   const ShapeInfo& shape(heap::Pool& pool, Offset offset);
   // REQUIRES: class_id is known; the latch is held exclusively.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "object/caches.h"
 #include "object/key/compare.h"
 #include "object/key/hash.h"
 #include "object/store.h"
@@ -87,6 +88,7 @@ bool destroy_step(Operation& op, Offset tuple) {
   const uint64_t word = header->length;
   const uint64_t left = release_from_end(op, header->cells, length_of(word));
   if (left == 0 && !op.large()) {
+    caches(op.pool()).hashes.forget(tuple);
     op.free(tuple);
     return true;
   }
