@@ -50,6 +50,36 @@ class HeapInfo:
 
 
 @dataclass(frozen=True)
+class ChunkInfo:
+    """A link of the chain of chunks (256 KiB each) that a zone of libpmemobj's heap is.
+
+    Attributes:
+        index: Of its first chunk, in the zone.
+        chunks: How many it covers.
+        kind: "free", "used" (one block) or "run" (many of one size).
+        flags: 1 blocks with a compact header, 2 without one, 4 aligned, 8 a flexible bitmap.
+        offset: Of its first byte, in the pool.
+        block_type: Of one that is used: libpmemobj's type number of the block.
+        block_size: Of one that is used: bytes of the block.
+        unit: Of a run: bytes of a unit.
+        units: Of a run: how many units it has.
+        units_used: Of a run: how many of them are allocated.
+    """
+
+    zone: int
+    index: int
+    chunks: int
+    kind: str
+    flags: int
+    offset: int
+    block_type: int
+    block_size: int
+    unit: int
+    units: int
+    units_used: int
+
+
+@dataclass(frozen=True)
 class ObjectInfo:
     """A pool of objects.
 

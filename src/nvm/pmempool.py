@@ -17,6 +17,7 @@ from nvm._errors import LayoutError
 from nvm._pool_info import (
     ArenaInfo,
     BlockInfo,
+    ChunkInfo,
     HeaderInfo,
     HeapInfo,
     LogInfo,
@@ -46,6 +47,7 @@ __all__ = [
     "BlockInfo",
     "Check",
     "CheckResult",
+    "ChunkInfo",
     "Feature",
     "Finding",
     "HeaderInfo",
@@ -58,6 +60,7 @@ __all__ = [
     "Replica",
     "check",
     "check_version",
+    "chunks",
     "convert",
     "create",
     "dump",
@@ -149,6 +152,29 @@ def info(path: Path) -> PoolInfo:
         content=content_of(found["kind"], found["content"]),
         damage=found["damage"],
     )
+
+
+def chunks(path: Path) -> Iterator[ChunkInfo]:
+    """The chunks of a pool of objects, zone by zone; nothing in it changes.
+
+    They are as libpmemobj would find them when it opens the pool, with what a crash has left to be
+    done. Zones that were never used have none. Others may use the pool meanwhile; what is told may
+    then be of several moments, or look damaged.
+
+    Raises:
+        OSError: The file cannot be read.
+        LayoutError: It is a pool of another kind.
+        PoolCorruptError: It is no pool; or the chain ends in a damaged chunk, once all before it
+            have been told.
+    """
+    zone = index = 0
+    while (found := _kit.pmempool_chunks(path, zone, index)) is not None:
+        for facts in found:
+            chunk = ChunkInfo(*facts)
+            index = chunk.index + chunk.chunks
+            yield chunk
+        if not found:
+            zone, index = zone + 1, 0
 
 
 def dump(path: Path, start: int = 0, stop: int = sys.maxsize) -> Iterator[bytes | None]:

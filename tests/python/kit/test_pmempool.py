@@ -91,6 +91,62 @@ def test_info_of_objects(path):
         assert not pmempool.info(path).header.closed_cleanly
 
 
+def sum_of(chunks, size):
+    return sum(size(chunk) for chunk in chunks)
+
+
+def test_chunks_are_those_that_info_counts(path):
+    with nvm.open(path, size="64 MiB") as pool:
+        pool["x"] = ["a text long enough for a block"] * 100
+        pool["large"] = b"x" * (8 * MIB)
+    found = list(pmempool.chunks(path))
+    heap = pmempool.info(path).content.heap
+    end = 0
+    for chunk in found:
+        assert (chunk.zone, chunk.index) == (0, end)
+        assert chunk.offset == found[0].offset + (end << 18)
+        end += chunk.chunks
+    assert {chunk.kind for chunk in found} == {"free", "used", "run"}
+    runs = [chunk for chunk in found if chunk.kind == "run"]
+    used = [chunk for chunk in found if chunk.kind == "used"]
+    assert len(runs) == heap.runs
+    assert sum_of(runs, lambda run: run.unit * run.units_used) == heap.run_used_bytes
+    assert all(0 < run.units_used <= run.units for run in runs)
+    assert sum_of(used, lambda chunk: chunk.chunks << 18) == heap.used_bytes
+    assert len(used) + sum_of(runs, lambda run: run.units_used) == heap.blocks
+    (large,) = [chunk for chunk in used if chunk.block_type == 64]
+    assert 8 * MIB < large.block_size <= large.chunks << 18
+
+
+def test_chunks_of_a_pool_set(mirrored):
+    nvm.open(mirrored).close()
+    found = list(pmempool.chunks(mirrored))
+    assert len([chunk for chunk in found if chunk.kind == "run"]) > 0
+    assert (found[-1].index + found[-1].chunks) << 18 < 24 * MIB
+
+
+def test_chunks_before_a_damaged_one_are_told(path):
+    nvm.open(path, size="16 MiB").close()
+    found = list(pmempool.chunks(path))
+    poke(path, 0x302440 + 8 * found[2].index, b"\xff\xff")
+    told = []
+    with pytest.raises(nvm.PoolCorruptError, match=rf"chunk {found[2].index}: type 65535"):
+        for chunk in pmempool.chunks(path):
+            told.append(chunk)
+    assert told == found[:2]
+
+
+def test_chunks_of_other_files_are_refused(folder):
+    pmemlog.create(folder / "log").close()
+    with pytest.raises(nvm.LayoutError):
+        next(pmempool.chunks(folder / "log"))
+    (folder / "text").write_text("no pool" * 1000)
+    with pytest.raises(nvm.Error):
+        next(pmempool.chunks(folder / "text"))
+    with pytest.raises(FileNotFoundError):
+        next(pmempool.chunks(folder / "absent"))
+
+
 def test_info_of_a_log(folder):
     with pmemlog.create(folder / "log") as log:
         log.append(b"12345")

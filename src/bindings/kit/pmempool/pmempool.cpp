@@ -6,7 +6,6 @@
 #include "heap/file/other_pool.h"
 #include "heap/file/set_files.h"
 #include "poolset/pool_set.h"
-#include "tools/pool_view.h"
 
 namespace nvm::bindings::kit {
 
@@ -155,6 +154,7 @@ void register_pmempool(PyObject* module) {
   register_pool_check(module);
   register_pool_sets(module);
   register_pool_info(module);
+  register_pool_chunks(module);
   add_functions(module, "pmempool", functions);
   const Ref least = number(heap::least_other_pool());
   check(PyObject_SetAttrString(module, "PMEMPOOL_MIN_POOL", least.get()));

@@ -3,7 +3,9 @@
 
 #include <libpmempool.h>
 
+#include "heap/layout/lane_logs.h"
 #include "kit/library_pool.h"
+#include "tools/pool_view.h"
 
 namespace nvm::bindings::kit {
 
@@ -15,8 +17,13 @@ Ref message_text(const char* bytes);
 void put(const Ref& dict, const char* key, Ref value);
 inline Ref number(uint64_t value) { return checked(PyLong_FromUnsignedLongLong(value)); }
 
+// A pool of objects as libpmemobj would find it: with what a crash has left to do done, privately.
+// Throws Error(layout / corrupt) if it is none that libpmemobj could open.
+heap::LaneReport recover_heap(const tools::PoolView& view);
+
 void register_pool_check(PyObject* module);
 void register_pool_sets(PyObject* module);
 void register_pool_info(PyObject* module);
+void register_pool_chunks(PyObject* module);
 
 }  // namespace nvm::bindings::kit

@@ -1,6 +1,5 @@
 // PoolCheck: pmempool_check() as an iterator of statuses.
 #include "kit/pmempool/pmempool.h"
-#include "tools/pool_view.h"
 
 namespace nvm::bindings::kit {
 

@@ -46,14 +46,11 @@ struct ObjectFacts {
   heap::HeapTotals heap;
 };
 
-// The heap as libpmemobj would find it: with what a crash has left to do done, privately.
 ObjectFacts object_facts(const PoolView& view) {
   const Unlocked unlocked;
-  view.require(PoolKind::obj, heap::pmdk::kPoolMajor);
   ObjectFacts facts{};
-  heap::check_any_layout(view.base(), view.size(), view.path());
+  facts.lanes = recover_heap(view);
   facts.descriptor = heap::descriptor_of(view.base());
-  facts.lanes = heap::recover_lanes(view.private_base(), view.size(), view.path());
   try {
     heap::check_zones(view.base(), view.size());
     facts.heap = heap::heap_totals(view.base(), view.size());
@@ -240,6 +237,12 @@ PyMethodDef functions[] = {{"info", info, METH_O, nullptr},
                            {}};
 
 }  // namespace
+
+heap::LaneReport recover_heap(const PoolView& view) {
+  view.require(PoolKind::obj, heap::pmdk::kPoolMajor);
+  heap::check_any_layout(view.base(), view.size(), view.path());
+  return heap::recover_lanes(view.private_base(), view.size(), view.path());
+}
 
 void register_pool_info(PyObject* module) { add_functions(module, "pmempool", functions); }
 

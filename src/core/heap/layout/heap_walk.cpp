@@ -249,6 +249,8 @@ void for_each_chunk(const HeapView& view, Visit visit) {
   }
 }
 
+}  // namespace
+
 uint64_t allocated_units(const HeapView& view, const RunShape& run) {
   uint64_t count = 0;
   for (uint32_t first = 0; first < run.units; first += pmdk::kBitsPerWord) {
@@ -256,8 +258,6 @@ uint64_t allocated_units(const HeapView& view, const RunShape& run) {
   }
   return count;
 }
-
-}  // namespace
 
 HeapTotals heap_totals(const char* base, uint64_t size) {
   const HeapView view(base, size);

@@ -166,6 +166,9 @@ inline uint64_t units_in_use(const HeapView& view, const RunShape& run, uint32_t
   return left < pmdk::kBitsPerWord ? bits & ((uint64_t{1} << left) - 1) : bits;
 }
 
+// Of a whole run.
+uint64_t allocated_units(const HeapView& view, const RunShape& run);
+
 inline uint64_t size_of(BlockHeader header) {
   switch (header) {
     case BlockHeader::compact:
