@@ -121,10 +121,7 @@ uint64_t PoolFile::extend_file() {
     const uint64_t size = usable_file_size(size_ + more);
     if (size == size_) throw_error(ErrorKind::full, path_, "the pool is full", ENOMEM);
     const int error = allocate(lock_fd_.get(), size);
-    if (error == 0) {
-      if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot extend the pool", errno);
-      return size;
-    }
+    if (error == 0) return size;
     more /= 2;
     if ((error != ENOSPC && error != EDQUOT && error != EFBIG) || more < kMinPoolSize) {
       throw_os(path_, "cannot extend the pool", error);

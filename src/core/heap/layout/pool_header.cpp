@@ -135,13 +135,17 @@ void check_pool_header(const char* base, uint64_t size, const std::string& file)
 }
 
 void raise_heap_size(int fd, uint64_t file_size, const std::string& file) {
+  const auto sync = [&] {
+    if (::fsync(fd) != 0) throw_os(file, "cannot raise the heap's size", errno);
+  };
+  sync();  // the file may have got its size just now
   const uint64_t heap_size = usable_file_size(file_size) - pmdk::kHeapOffset;
   const auto written =
       ::pwrite(fd, &heap_size, sizeof heap_size, static_cast<off_t>(pmdk::kHeapSizeField));
   if (written != static_cast<ssize_t>(sizeof heap_size)) {
     throw_os(file, "cannot raise the heap's size", written < 0 ? errno : EIO);
   }
-  if (::fsync(fd) != 0) throw_os(file, "cannot raise the heap's size", errno);
+  sync();
 }
 
 }  // namespace nvm::heap

@@ -33,8 +33,9 @@ inline uint64_t heap_end(const char* base) {
 inline uint64_t usable_file_size(uint64_t size) { return size / pmdk::kPage * pmdk::kPage; }
 
 // Sets the heap's size for a file of `file_size` bytes, on the medium. REQUIRES: libpmemobj does
-// not have the file open. A cut leaves the old size or the new one (one aligned word), and a heap
-// smaller than its file is raised at the next open.
+// not have the file open. A cut leaves the old size or the new one (one aligned word), the new one
+// only in a file that is as large as that, and a heap smaller than its file is raised at the next
+// open.
 void raise_heap_size(int fd, uint64_t file_size, const std::string& file);
 
 }  // namespace nvm::heap
