@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-all test-core test-asan test-python test-pypy test-crash \
-        lint format bench bench-pypy clean
+        power-test lint format bench bench-pypy clean
 
 bootstrap = scripts/bootstrap.sh
 run_tests = $(bootstrap) test && scripts/test.sh
@@ -35,6 +35,9 @@ test-asan:  ## the same under the address and undefined-behaviour sanitizers
 
 test-crash:  ## power failures, a slice of all cuts
 	@$(run_tests) crash
+
+power-test:  ## power cuts of a whole emulated machine, many minutes (ARGS="journal --cuts 5000")
+	@$(bootstrap) power && scripts/test.sh power
 
 test-python:  ## pytest on CPython (ARGS="-k list")
 	@$(run_tests) python

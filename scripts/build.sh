@@ -18,7 +18,7 @@ core() {
   local targets=("$@") tests=()
   # The demo does not need GoogleTest; a folder once set up with the tests stays so.
   case "$*" in
-    *tests*) tests=(-DNVM_BUILD_TESTS=ON) ;;
+    *tests* | *power*) tests=(-DNVM_BUILD_TESTS=ON) ;;
     *) [ -f "build/$preset/CMakeCache.txt" ] || tests=(-DNVM_BUILD_TESTS=OFF) ;;
   esac
   cmake --preset "$preset" -DNVM_WERROR=$werror "${tests[@]}" >/dev/null

@@ -54,6 +54,14 @@ step_python-slow() { suite .venv; }
 step_pypy() { suite .venv-pypy -m "not slow" --timeout-method=thread; }
 # One pool through all interpreters that the steps before have built for.
 step_ring() { .venv/bin/python -m pytest tests/python/test_ring.py ${extra[@]+"${extra[@]}"}; }
+# A machine whose power is cut, again and again; the kernel is fetched once, by apt.
+step_power() {
+  local programs=(nvm_power_guest nvm_power_control nvm_power_judge)
+  scripts/build.sh core release "${programs[@]}"
+  .venv/bin/python scripts/check_link_order.py "${programs[@]/#/build/release/}"
+  # mkfs.ext4 and the like are not on everyone's PATH.
+  PATH=$PATH:/usr/sbin:/sbin PYTHONPATH=tests .venv/bin/python -m power ${extra[@]+"${extra[@]}"}
+}
 step_tidy() {
   scripts/build.sh core release nvm_core
   scripts/build.sh package .venv
@@ -78,7 +86,7 @@ step_python-others() {
 }
 
 # The lines by which the runners sum themselves up.
-summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|---- CPython|Success|All checks|Found|[0-9]+ files? (already|would)|python: )'
+summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|---- CPython|Success|All checks|Found|[0-9]+ files? (already|would)|python: |power: )'
 
 # Each step is a process of its own, so that it stops at its first failing command.
 if [ "${1:-}" = --step ]; then
