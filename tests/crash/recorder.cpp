@@ -10,6 +10,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "backend/replicated.h"
 #include "pmem/interpose/interpose.h"
 #include "pmem/store.h"
 
@@ -19,10 +20,6 @@ namespace {
 constexpr uint64_t kScanStep = 4096;
 // How far beyond all that was ever stored a plain store is looked for at a fence.
 constexpr uint64_t kScanBeyond = uint64_t{1} << 20;
-
-// The part of libpmemobj's descriptor (struct pmemobjpool) that is made anew at each open.
-constexpr uint64_t kRunTimePart = 0x1a20;
-constexpr uint64_t kRunTimeEnd = 0x2000;
 
 uint64_t round_down(uint64_t value, uint64_t unit) { return value - value % unit; }
 uint64_t round_up(uint64_t value, uint64_t unit) { return round_down(value + unit - 1, unit); }
@@ -69,15 +66,14 @@ class Recorder::Tape final : public pmem::Observer {
   Tape(std::vector<char> medium, Scan scan) : scan_(scan), known_(std::move(medium)) {
     known_.resize(round_up(known_.size(), kLineSize));
     recording_.medium = known_;
-    const auto last = std::find_if(known_.rbegin(), known_.rend(), [](char c) { return c != 0; });
-    stored_end_ = static_cast<uint64_t>(known_.rend() - last);
   }
 
   void stored(const void* address, size_t length) noexcept override {
     const std::lock_guard guard(mutex_);
-    if (!holds(address)) return;
+    Range* const range = range_of(address);
+    if (range == nullptr) return;
     ++counts_.stores;
-    compare(offset_of(address), length);
+    compare(*range, range->offset_of(address), length);
   }
 
   bool may_flush(const pmem::Site& site) noexcept override {
@@ -88,7 +84,7 @@ class Recorder::Tape final : public pmem::Observer {
   }
   void publishing() noexcept override {
     const std::lock_guard guard(mutex_);
-    if (base_ != nullptr) ++counts_.publishes;
+    if (!ranges_.empty()) ++counts_.publishes;
   }
 
   void map_unless_mapped(const void* base, size_t length) {
@@ -97,27 +93,41 @@ class Recorder::Tape final : public pmem::Observer {
 
   void map(const void* base, size_t length) {
     const std::lock_guard guard(mutex_);
-    if (stopped_ || (base_ == base && length_ == length)) return;
-    base_ = static_cast<const char*>(base);
-    length_ = round_down(length, kLineSize);
-    if (known_.size() < length_) {
-      known_.resize(length_);
-      add({.kind = Event::Kind::resize, .value = length_});
+    length = round_down(length, kLineSize);
+    if (stopped_) return;
+    if (!ranges_.empty() && ranges_[0].base == base && ranges_[0].length == length) return;
+    if (known_.size() < length) {
+      known_.resize(length);
+      add({.kind = Event::Kind::resize, .value = length});
     }
-    compare(0, length_);
+    const Range pool = range_at(base, 0, length);
+    if (ranges_.empty()) ranges_.push_back(pool);
+    ranges_[0] = pool;
+    compare(ranges_[0]);
+  }
+
+  void map_copy(const void* base, uint64_t begin, size_t length) {
+    const std::lock_guard guard(mutex_);
+    if (stopped_) return;
+    Range copy = range_at(base, begin, length);
+    copy.copy = true;
+    ranges_.push_back(copy);
+    compare(ranges_.back());
   }
 
   void unmap() {
     const std::lock_guard guard(mutex_);
-    base_ = nullptr;
+    ranges_.clear();
   }
 
   void flush(const void* address, size_t length) {
     const std::lock_guard guard(mutex_);
-    if (!holds(address) || length == 0) return;
-    const uint64_t first = round_down(offset_of(address), kLineSize);
-    const uint64_t end = std::min(round_up(offset_of(address) + length, kLineSize), length_);
-    compare(first, end - first);
+    Range* const range = range_of(address);
+    if (range == nullptr || length == 0) return;
+    const uint64_t offset = range->offset_of(address);
+    const uint64_t first = round_down(offset, kLineSize);
+    const uint64_t end = std::min(round_up(offset + length, kLineSize), range->end());
+    compare(*range, first, end - first);
     const uint64_t lines = (end - first) / kLineSize;
     ++counts_.flushes;
     counts_.lines += lines;
@@ -126,8 +136,11 @@ class Recorder::Tape final : public pmem::Observer {
 
   void fence() {
     const std::lock_guard guard(mutex_);
-    if (base_ == nullptr) return;
-    if (scan_ == Scan::at_fences) compare(0, stored_end_ + kScanBeyond);
+    if (ranges_.empty()) return;
+    if (scan_ == Scan::at_fences) {
+      for (Range& range : ranges_)
+        compare(range, range.begin, range.stored_end + kScanBeyond - range.begin);
+    }
     ++counts_.fences;
     add({.kind = Event::Kind::fence});
   }
@@ -135,12 +148,13 @@ class Recorder::Tape final : public pmem::Observer {
   // What the backend stored on behalf of libpmemobj.
   void copied(const void* address, size_t length) {
     const std::lock_guard guard(mutex_);
-    if (holds(address)) compare(offset_of(address), length);
+    Range* const range = range_of(address);
+    if (range != nullptr) compare(*range, range->offset_of(address), length);
   }
 
   void mark(Event::Kind kind, uint64_t operation) {
     const std::lock_guard guard(mutex_);
-    if (base_ != nullptr && scan_ != Scan::never) compare(0, length_);
+    compare_all();
     add({.kind = kind, .value = operation});
   }
 
@@ -166,9 +180,9 @@ class Recorder::Tape final : public pmem::Observer {
 
   Recording stop() {
     const std::lock_guard guard(mutex_);
-    if (!stopped_ && base_ != nullptr && scan_ != Scan::never) compare(0, length_);
+    if (!stopped_) compare_all();
     stopped_ = true;
-    base_ = nullptr;
+    ranges_.clear();
     return std::move(recording_);
   }
 
@@ -177,13 +191,37 @@ class Recorder::Tape final : public pmem::Observer {
   void take_back() { given_ = false; }
 
  private:
+  // A mapping of a part of the medium: of the pool, or of a copy of it.
+  struct Range {
+    const char* base = nullptr;
+    uint64_t begin = 0;  // of the medium's part
+    uint64_t length = 0;
+    uint64_t stored_end = 0;  // all of it beyond is zero
+    bool copy = false;
+
+    uint64_t end() const { return begin + length; }
+    uint64_t offset_of(const void* address) const {
+      return begin + reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(base);
+    }
+    const char* at(uint64_t offset) const { return base + (offset - begin); }
+  };
+
   bool mapped() const {
     const std::lock_guard guard(mutex_);
-    return base_ != nullptr;
+    return !ranges_.empty();
   }
-  bool holds(const void* address) const { return base_ != nullptr && offset_of(address) < length_; }
-  uint64_t offset_of(const void* address) const {
-    return reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(base_);
+  Range range_at(const void* base, uint64_t begin, uint64_t length) const {
+    const auto stored = [](char c) { return c != 0; };
+    const auto first = known_.rend() - static_cast<ptrdiff_t>(begin + length);
+    const auto last = std::find_if(first, known_.rend() - static_cast<ptrdiff_t>(begin), stored);
+    return {static_cast<const char*>(base), begin, length,
+            static_cast<uint64_t>(known_.rend() - last)};
+  }
+  Range* range_of(const void* address) {
+    const auto* const byte = static_cast<const char*>(address);
+    for (Range& range : ranges_)
+      if (byte >= range.base && byte < range.base + range.length) return &range;
+    return nullptr;
   }
 
   void add(Event event) {
@@ -200,32 +238,50 @@ class Recorder::Tape final : public pmem::Observer {
     return std::none_of(left_out_.begin(), left_out_.end(), is_it);
   }
 
+  void compare_all() {
+    if (scan_ == Scan::never) return;
+    for (Range& range : ranges_) compare(range);
+  }
+  void compare(Range& range) { compare(range, range.begin, range.length); }
+
   // Records what differs in [offset, offset + length) from what is known.
-  void compare(uint64_t offset, uint64_t length) {
-    const uint64_t end = std::min(offset + length, length_);
+  void compare(Range& range, uint64_t offset, uint64_t length) {
+    const uint64_t end = std::min(offset + length, range.end());
     while (offset < end) {
       const uint64_t next = std::min(round_down(offset, kScanStep) + kScanStep, end);
-      if (std::memcmp(base_ + offset, known_.data() + offset, next - offset) != 0) {
-        compare_words(offset, next);
-      }
+      if (std::memcmp(range.at(offset), known_.data() + offset, next - offset) != 0)
+        compare_words(range, offset, next);
       offset = next;
     }
   }
 
-  void compare_words(uint64_t offset, uint64_t end) {
-    while (offset < end) {
-      const uint64_t next = std::min(round_down(offset, kWordSize) + kWordSize, end);
-      const uint64_t length = next - offset;
-      if (std::memcmp(base_ + offset, known_.data() + offset, length) != 0 && !ignored(offset)) {
-        Event event{
-            .kind = Event::Kind::store, .length = static_cast<uint8_t>(length), .offset = offset};
-        std::memcpy(&event.value, base_ + offset, length);
-        std::memcpy(known_.data() + offset, &event.value, length);
-        stored_end_ = std::max(stored_end_, next);
-        add(event);
-      }
-      offset = next;
+  // In the order in which they were stored, as far as that can be known.
+  void compare_words(Range& range, uint64_t offset, uint64_t end) {
+    if (!range.copy) {
+      for (uint64_t word = round_down(offset, kWordSize); word < end; word += kWordSize)
+        compare_word(range, std::max(word, offset), std::min(word + kWordSize, end));
+      return;
     }
+    for (uint64_t line = round_down(offset, kLineSize); line < end; line += kLineSize) {
+      for (const size_t number : backend::kCopyOrder) {
+        const uint64_t word = line + number * kWordSize;
+        if (word + kWordSize > offset && word < end)
+          compare_word(range, std::max(word, offset), std::min(word + kWordSize, end));
+      }
+    }
+  }
+
+  // Of bytes of one word.
+  void compare_word(Range& range, uint64_t offset, uint64_t end) {
+    const uint64_t length = end - offset;
+    const char* const bytes = range.at(offset);
+    if (std::memcmp(bytes, known_.data() + offset, length) == 0 || ignored(offset)) return;
+    Event event{
+        .kind = Event::Kind::store, .length = static_cast<uint8_t>(length), .offset = offset};
+    std::memcpy(&event.value, bytes, length);
+    std::memcpy(known_.data() + offset, &event.value, length);
+    range.stored_end = std::max(range.stored_end, end);
+    add(event);
   }
 
   bool ignored(uint64_t offset) const {
@@ -236,10 +292,8 @@ class Recorder::Tape final : public pmem::Observer {
 
   const Scan scan_;
   mutable std::mutex mutex_;
-  std::vector<char> known_;     // the pool with all stores that were recorded
-  const char* base_ = nullptr;  // null: not mapped, or stopped
-  uint64_t length_ = 0;
-  uint64_t stored_end_ = 0;  // all beyond is zero
+  std::vector<char> known_;    // the medium with all stores that were recorded
+  std::vector<Range> ranges_;  // the first is of the pool; none: not mapped, or stopped
   bool stopped_ = false;
   std::atomic<bool> given_{false};
   Recording recording_;
@@ -249,23 +303,14 @@ class Recorder::Tape final : public pmem::Observer {
   std::vector<std::pair<uint64_t, uint64_t>> ignored_;
 };
 
-class Recorder::TapeBackend final : public backend::Backend {
+// What arrives at it, the tape knows by the address.
+class Recorder::TapeBackend : public backend::Backend {
  public:
   explicit TapeBackend(std::shared_ptr<Tape> tape) : tape_(std::move(tape)) {}
-  ~TapeBackend() override {
-    tape_->unmap();
-    tape_->take_back();
-  }
 
   backend::Kind kind() const noexcept override { return backend::Kind::dax; }
 
-  // libpmemobj asks this about the whole mapping before it stores anything.
-  bool is_pmem(const void* address, size_t length) noexcept override {
-    tape_->map_unless_mapped(address, length);
-    return true;
-  }
-  void attached(const void* base, size_t length) noexcept override { tape_->map(base, length); }
-  void detached() noexcept override { tape_->unmap(); }
+  bool is_pmem(const void*, size_t) noexcept override { return true; }
 
   void flush(const void* address, size_t length) noexcept override {
     pmem::interpose::note_flush(address);
@@ -298,7 +343,25 @@ class Recorder::TapeBackend final : public backend::Backend {
     return destination;
   }
 
+ protected:
   const std::shared_ptr<Tape> tape_;
+};
+
+class Recorder::PoolBackend final : public TapeBackend {
+ public:
+  using TapeBackend::TapeBackend;
+  ~PoolBackend() override {
+    tape_->unmap();
+    tape_->take_back();
+  }
+
+  // libpmemobj asks this about the whole mapping before it stores anything.
+  bool is_pmem(const void* address, size_t length) noexcept override {
+    tape_->map_unless_mapped(address, length);
+    return true;
+  }
+  void attached(const void* base, size_t length) noexcept override { tape_->map(base, length); }
+  void detached() noexcept override { tape_->unmap(); }
 };
 
 namespace {
@@ -331,11 +394,18 @@ Recorder::Recorder(std::vector<char> medium, Scan scan)
 Recorder::~Recorder() { finish(); }
 
 std::unique_ptr<backend::Backend> Recorder::make_backend() {
-  if (tape_->give_away()) return std::make_unique<TapeBackend>(tape_);
+  if (tape_->give_away()) return std::make_unique<PoolBackend>(tape_);
   const backend::Factory factory = backend::set_factory(nullptr);
   auto made = backend::make(backend::Kind::memory);
   backend::set_factory(factory);
   return made;
+}
+
+std::unique_ptr<backend::Backend> Recorder::record_copy(const void* base, uint64_t begin,
+                                                        uint64_t length) {
+  ignore(begin + kRunTimePart, kRunTimeEnd - kRunTimePart);
+  tape_->map_copy(base, begin, length);
+  return std::make_unique<TapeBackend>(tape_);
 }
 
 void Recorder::ignore(uint64_t offset, uint64_t length) { tape_->ignore(offset, length); }

@@ -8,8 +8,8 @@
 // flushed; it can reach the medium all the same). Such stores count as made when found, word by
 // word in ascending order; of several to one word between two comparisons the last is seen.
 //
-// Stores are split into aligned words of 8 bytes, ascending; those that change nothing are left
-// out.
+// Stores are split into aligned words of 8 bytes, ascending (in a copy, in the order that
+// backend/replicated.h copies a line in); those that change nothing are left out.
 //
 // Threads: any may work on the pool. A fence is one of its thread's flushes only.
 #pragma once
@@ -24,6 +24,10 @@
 #include "crash/recording.h"
 
 namespace nvm::crash {
+
+// The part of libpmemobj's descriptor (struct pmemobjpool) that is made anew at each open.
+inline constexpr uint64_t kRunTimePart = 0x1a20;
+inline constexpr uint64_t kRunTimeEnd = 0x2000;
 
 // When the whole pool is compared.
 enum class Scan { never, at_marks, at_fences };
@@ -70,6 +74,10 @@ class Recorder {
   // there is one already, the pool that gets another is not recorded.
   std::unique_ptr<backend::Backend> make_backend();
 
+  // Records a copy of the open pool, too (a replica), which is mapped at `base` and whose bytes lie
+  // in the medium from `begin` on. What is returned is to be attached for its addresses.
+  std::unique_ptr<backend::Backend> record_copy(const void* base, uint64_t begin, uint64_t length);
+
   // [offset, offset + length) keeps the bytes it had: for memory in the pool that means nothing at
   // the next open.
   void ignore(uint64_t offset, uint64_t length);
@@ -105,6 +113,7 @@ class Recorder {
  private:
   class Tape;
   class TapeBackend;
+  class PoolBackend;
   std::shared_ptr<Tape> tape_;
 };
 

@@ -34,22 +34,6 @@ class Folder {
   std::string path_;
 };
 
-// What precedes the first operation happened long ago: it is part of the medium.
-Recording without_opening(Recording recording) {
-  size_t first = 0;
-  while (first < recording.events.size() && recording.events[first].kind != Event::Kind::begin)
-    ++first;
-  for (size_t i = 0; i < first; ++i) {
-    const Event& event = recording.events[i];
-    if (event.kind == Event::Kind::store)
-      std::memcpy(recording.medium.data() + event.offset, &event.value, event.length);
-    if (event.kind == Event::Kind::resize) recording.medium.resize(event.value);
-  }
-  recording.events.erase(recording.events.begin(),
-                         recording.events.begin() + static_cast<ptrdiff_t>(first));
-  return recording;
-}
-
 class Run {
  public:
   Run(const Scenario& scenario, const Options& options) : scenario_(scenario), options_(options) {}
@@ -143,6 +127,21 @@ class Run {
 };
 
 }  // namespace
+
+Recording without_opening(Recording recording) {
+  size_t first = 0;
+  while (first < recording.events.size() && recording.events[first].kind != Event::Kind::begin)
+    ++first;
+  for (size_t i = 0; i < first; ++i) {
+    const Event& event = recording.events[i];
+    if (event.kind == Event::Kind::store)
+      std::memcpy(recording.medium.data() + event.offset, &event.value, event.length);
+    if (event.kind == Event::Kind::resize) recording.medium.resize(event.value);
+  }
+  recording.events.erase(recording.events.begin(),
+                         recording.events.begin() + static_cast<ptrdiff_t>(first));
+  return recording;
+}
 
 std::shared_ptr<heap::Pool> open_pool(const std::string& path, uint64_t size) {
   heap::OpenOptions options;

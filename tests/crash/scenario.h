@@ -55,6 +55,9 @@ void expect_whole_twice(const Scenario& first, const std::vector<Step>& then);
 // Expects no failure; prints the count of states.
 void expect_whole(const Scenario& scenario, Options options = {});
 
+// What precedes the first operation happened long ago: it is part of the medium.
+Recording without_opening(Recording recording);
+
 // The pool as all tests here open it.
 std::shared_ptr<heap::Pool> open_pool(const std::string& path, uint64_t size = uint64_t{16} << 20);
 

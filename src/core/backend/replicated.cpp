@@ -1,19 +1,14 @@
 #include "backend/replicated.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace nvm::backend {
 namespace {
 
-constexpr size_t kWordsPerLine = pmem::kCacheLine / sizeof(uint64_t);
-// Invariant 3.
-constexpr std::array<size_t, kWordsPerLine> kOrder{0, 2, 4, 6, 3, 7, 1, 5};
-
 // Volatile: the order of the stores is the point.
 void copy_line(volatile uint64_t* destination, const volatile uint64_t* source) noexcept {
-  for (const size_t word : kOrder) destination[word] = source[word];
+  for (const size_t word : kCopyOrder) destination[word] = source[word];
 }
 
 }  // namespace

@@ -18,12 +18,17 @@
 // Threads: as the medium's backend. No two threads flush one line at once.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "backend/backend.h"
 
 namespace nvm::backend {
+
+// The order in which the words of a line are copied (invariant 3).
+inline constexpr std::array<size_t, pmem::kCacheLine / sizeof(uint64_t)> kCopyOrder{0, 2, 4, 6,
+                                                                                    3, 7, 1, 5};
 
 class Replicated final : public Backend {
  public:
