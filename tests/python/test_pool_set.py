@@ -127,6 +127,27 @@ def copied(folder):
     return (folder / "copy").read_bytes()[0x302000:]
 
 
+def test_a_part_that_is_truncated_under_an_open_pool_is_named_and_made_again(mirrored, folder):
+    pmempool = pytest.importorskip("nvm.pmempool", exc_type=ImportError)
+    with nvm.open(mirrored) as pool:
+        pool["large"] = "x" * (14 * MIB)
+    script = (
+        "import os, sys, nvm\n"
+        "pool = nvm.open(sys.argv[1])\n"
+        "os.truncate(sys.argv[2], 4096)\n"
+        "len(pool['large'])\n"
+    )
+    command = [sys.executable, "-c", script, mirrored, folder / "b"]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGBUS
+    for look in (nvm.open, pmempool.info, lambda path: list(pmempool.chunks(path))):
+        with pytest.raises(nvm.PoolCorruptError, match=str(folder / "b")):
+            look(mirrored)
+    pmempool.sync(mirrored)
+    with nvm.open(mirrored) as pool:
+        assert pool["large"] == "x" * (14 * MIB)
+        assert pool.check() == []
+
+
 def test_every_store_is_in_the_replica_when_it_returns(mirrored, folder):
     with nvm.open(mirrored) as pool:
         for text in ("a text that is long enough", "and another one of these"):
