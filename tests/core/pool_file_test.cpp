@@ -54,6 +54,28 @@ TEST_F(PoolFileTest, FreedBlockIsGone) {
   EXPECT_FALSE(file->is_allocated(block));
 }
 
+// As after a power cut: libpmemobj does not flush them, and follows them when a neighbour is freed.
+TEST_F(PoolFileTest, StaleFootersAreMendedByOpening) {
+  auto file = create();
+  const Offset before = allocate(*file, 3'000'000);
+  const Offset behind = allocate(*file, 3'000'000);
+  const uint32_t first = block_at(file->base(), file->size(), before)->chunk;
+  const HeapView closed(file->base(), file->size());
+  const uint32_t last = first + closed.chunk_at(0, first).chunks - 1;
+  const auto place = static_cast<uint64_t>(
+      reinterpret_cast<const char*>(&closed.header_at(0, last)) - file->base());
+  file.reset();
+  poke(place, pmdk::ChunkHeader{pmdk::ChunkType::footer, 0, last + 1});
+  file = open();
+  const HeapView opened(file->base(), file->size());
+  EXPECT_EQ(opened.header_at(0, last).type, pmdk::ChunkType::footer);
+  EXPECT_EQ(opened.header_at(0, last).chunks, last - first + 1);
+  release(*file, behind);
+  release(*file, before);
+  check_zones(file->base(), file->size());
+  EXPECT_EQ(blocks_of(*file).size(), 1u);  // the root
+}
+
 TEST_F(PoolFileTest, CountedBlocksCarryTheirType) {
   auto file = create();
   for (const size_t bytes : {1u, 16u, 100u, 1072u, 1073u, 5000u, 300'000u, 3'000'000u}) {

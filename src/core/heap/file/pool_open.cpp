@@ -9,6 +9,7 @@
 #include "heap/file/pool_file.h"
 #include "heap/file/pool_journal.h"
 #include "heap/file/steps.h"
+#include "heap/layout/footers.h"
 #include "heap/layout/pool_header.h"
 #include "heap/layout/validate.h"
 
@@ -219,6 +220,7 @@ void PoolFile::start_existing(bool logs_extended) {
     start(kOpenOnly);
   }
   try {
+    mend_footers(base_, size_);
     classes_.register_all(pool_, path_);
     pool_id_ = pmemobj_oid(base_ + root_).pool_uuid_lo;
   } catch (...) {
