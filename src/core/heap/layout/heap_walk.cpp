@@ -234,23 +234,6 @@ void HeapWalk::take_headed_unit(Block& block, uint32_t unit, uint32_t bit) {
   bits_ &= ~mask;
 }
 
-namespace {
-
-template <class Visit>
-void for_each_chunk(const HeapView& view, Visit visit) {
-  for (uint32_t zone = 0; zone < view.zones(); ++zone) {
-    const uint32_t chunks = view.chunks_of(zone);
-    for (uint32_t index = 0; index < chunks;) {
-      const Chunk chunk = view.chunk_at(zone, index);
-      if (chunk.type == ChunkType::run) view.check_run_data(chunk);
-      visit(chunk);
-      index += chunk.chunks;
-    }
-  }
-}
-
-}  // namespace
-
 uint64_t allocated_units(const HeapView& view, const RunShape& run) {
   uint64_t count = 0;
   for (uint32_t first = 0; first < run.units; first += pmdk::kBitsPerWord) {

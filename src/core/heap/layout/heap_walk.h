@@ -91,6 +91,20 @@ class HeapView {
   uint32_t zones_;
 };
 
+// Each link of each zone's chain, in order: visit(const Chunk&). Throws Error(corrupt).
+template <class Visit>
+void for_each_chunk(const HeapView& view, Visit visit) {
+  for (uint32_t zone = 0; zone < view.zones(); ++zone) {
+    const uint32_t chunks = view.chunks_of(zone);
+    for (uint32_t index = 0; index < chunks;) {
+      const Chunk chunk = view.chunk_at(zone, index);
+      if (chunk.type == pmdk::ChunkType::run) view.check_run_data(chunk);
+      visit(chunk);
+      index += chunk.chunks;
+    }
+  }
+}
+
 // All allocated blocks in the order of their offsets:  HeapWalk walk(...); while (walk.next(b)) ...
 class HeapWalk {
  public:
