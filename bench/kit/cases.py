@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from nvm import pmem, pmem2, pmemblk, pmemlog, vmem
 
@@ -46,6 +46,25 @@ def _rate(start: int, turns: int) -> float:
     return (time.perf_counter_ns() - start) / turns
 
 
+def _each(function: Callable[[Any], object], todo: list[Any]) -> float:
+    start = time.perf_counter_ns()
+    for part in todo:
+        function(part)
+    return _rate(start, len(todo))
+
+
+def _again(function: Callable[[Any, Any], object], target: Any, source: Any, turns: int) -> float:
+    start = time.perf_counter_ns()
+    for _ in range(turns):
+        function(target, source)
+    return _rate(start, turns)
+
+
+def _slices(memory: Any, size: int, length: int, turns: int) -> list[Any]:
+    slices = [memory[at : at + length] for at in range(0, size, length)]
+    return (slices * (turns // len(slices) + 1))[:turns]
+
+
 def empty_turn(turns: int) -> float:
     """What a turn of the loops costs that does nothing."""
     start = time.perf_counter_ns()
@@ -58,13 +77,7 @@ def persist(path: Path, size: int, length: int, turns: int) -> float:
     """Flush slices, which are at hand, of a mapped file."""
     buffer = pmem.map_file(path, size, pmem.FILE_CREATE, 0o600)
     pmem.memset_persist(buffer, 1)
-    slices = [buffer[at : at + length] for at in range(0, size, length)]
-    todo = (slices * (turns // len(slices) + 1))[:turns]
-    function = pmem.persist
-    start = time.perf_counter_ns()
-    for part in todo:
-        function(part)
-    found = _rate(start, turns)
+    found = _each(pmem.persist, _slices(buffer, size, length, turns))
     path.unlink()
     return found
 
@@ -73,13 +86,7 @@ def memcpy_persist(path: Path, size: int, length: int, turns: int) -> float:
     """Copy to the beginning of a mapped file."""
     buffer = pmem.map_file(path, size, pmem.FILE_CREATE, 0o600)
     pmem.memset_persist(buffer, 0)
-    source = bytearray(b"\1" * length)
-    target = buffer[:length]
-    function = pmem.memcpy_persist
-    start = time.perf_counter_ns()
-    for _ in range(turns):
-        function(target, source)
-    found = _rate(start, turns)
+    found = _again(pmem.memcpy_persist, buffer[:length], bytearray(b"\1" * length), turns)
     path.unlink()
     return found
 
@@ -108,13 +115,7 @@ def map_persist(path: Path, size: int, length: int, turns: int) -> float:
     """Flush slices, which are at hand, of a map of libpmem2's."""
     map = _map(path, size)
     map.memset(map, 1)
-    slices = [map[at : at + length] for at in range(0, size, length)]
-    todo = (slices * (turns // len(slices) + 1))[:turns]
-    function = map.persist
-    start = time.perf_counter_ns()
-    for part in todo:
-        function(part)
-    found = _rate(start, turns)
+    found = _each(map.persist, _slices(map, size, length, turns))
     path.unlink()
     return found
 
@@ -123,13 +124,7 @@ def map_memcpy(path: Path, size: int, length: int, turns: int) -> float:
     """Copy to the beginning of a map of libpmem2's."""
     map = _map(path, size)
     map.memset(map, 0)
-    source = bytearray(b"\1" * length)
-    target = map[:length]
-    function = map.memcpy
-    start = time.perf_counter_ns()
-    for _ in range(turns):
-        function(target, source)
-    found = _rate(start, turns)
+    found = _again(map.memcpy, map[:length], bytearray(b"\1" * length), turns)
     path.unlink()
     return found
 
