@@ -4,7 +4,6 @@ from nvm import pmemobj
 from nvm._core import libraries, open
 from nvm._errors import (
     ClassNotFoundError,
-    DurabilityWarning,
     Error,
     LayoutError,
     PoolClosedError,
@@ -23,7 +22,6 @@ from nvm._version import __version__
 
 __all__ = [
     "ClassNotFoundError",
-    "DurabilityWarning",
     "Error",
     "LayoutError",
     "PoolClosedError",

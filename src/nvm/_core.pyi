@@ -62,7 +62,7 @@ def open(
         backend: What makes stores durable: ``"dax"`` the processor's caches written back, for
             persistent memory; ``"journal"`` one write and one sync a commit, for disks;
             ``"memory"`` nothing, for tmpfs and what need not survive a power failure. By default
-            what the file system calls for, but never the journal yet.
+            what the file system calls for.
         sync: ``"commit"``: an operation or transaction is durable when it returns.
             ``"relaxed"``, with the journal: it survives the process then, and soon afterwards (a
             tenth of a second, if the disk keeps up) a power failure, of which a later change never
@@ -79,10 +79,6 @@ def open(
         PoolCorruptError: It is damaged or no pool.
         LayoutError: It is the pool of another program or format.
         ValueError: The size is too small or too large, or another argument is wrong.
-
-    Warns:
-        DurabilityWarning: The file is on a disk, where changes survive the process but not yet a
-            power failure, and the caller has not named the backend.
     """
 
 def pmemobj_create(

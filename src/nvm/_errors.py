@@ -59,10 +59,6 @@ class UnreadableValueError(Error, ValueError):
     """
 
 
-class DurabilityWarning(UserWarning):
-    """What is stored survives this process, but not a power failure."""
-
-
 for _class in list(globals().values()):
     if isinstance(_class, type):
         _class.__module__ = "nvm"

@@ -207,12 +207,12 @@ TEST(BackendChoose, TmpfsIsMemory) {
   EXPECT_EQ(medium.fs_name, "tmpfs");
 }
 
-TEST(BackendChoose, ADiskIsMemoryUntilThereIsAJournal) {
+TEST(BackendChoose, ADiskHasAJournal) {
   const TemporaryFile file(std::filesystem::temp_directory_path());
   const Medium medium = nvm::backend::choose(file.fd(), file.path(), {});
   if (medium.kind == Kind::dax) GTEST_SKIP() << "the temporary folder is on DAX";
-  EXPECT_EQ(medium.kind, Kind::memory);
-  EXPECT_FALSE(medium.durable);
+  EXPECT_EQ(medium.kind, Kind::journal);
+  EXPECT_TRUE(medium.durable);
   EXPECT_FALSE(medium.fs_name.empty());
 }
 

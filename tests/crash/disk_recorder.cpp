@@ -33,6 +33,10 @@ class RecordedFile final : public backend::DiskFile {
     file_->allocate(begin, length);
     if (size() != before) recorder_.add({DiskEvent::Kind::truncated, path(), size(), {}});
   }
+  void punch(uint64_t begin, uint64_t length) override {
+    recorder_.add({DiskEvent::Kind::write, path(), begin, std::vector<char>(length)});
+    file_->punch(begin, length);
+  }
   void truncate(uint64_t size) override {
     recorder_.add({DiskEvent::Kind::truncated, path(), size, {}});
     file_->truncate(size);

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "backend/journal/journal_file.h"
+#include "backend/journal/rules.h"
 #include "collect/check.h"
 #include "crash/disk_recorder.h"
 #include "crash/dump.h"
@@ -99,6 +100,7 @@ class JournalCrash : public ::testing::Test {
     EXPECT_GT(count, 0u);
     EXPECT_NE(first_complaint(events), "") << count << " syncs";
   }
+  virtual bool judges_all() const { return false; }
   bool is_of_pool(size_t event) const { return events_[event].path == pool_path(); }
   bool is_of_journal(size_t event) const { return !is_of_pool(event); }
   // Whether the sync is for what was written to the journal's headers just before.
@@ -145,7 +147,7 @@ class JournalCrash : public ::testing::Test {
   // As many cuts as so many events would have.
   uint64_t events_between_cuts() const {
     constexpr uint64_t most_events = 400;
-    return stride() * (events_.size() / most_events + 1);
+    return (judges_all() ? 1 : stride()) * (events_.size() / most_events + 1);
   }
 
   void lay_out(const Files& files) const {
@@ -279,15 +281,87 @@ TEST_F(JournalCrash, CheckpointsLoseNothing) { expect_durable(many_changes()); }
 
 // Records that no half has room for.
 TEST_F(JournalCrash, LargeCommitsLieElsewhere) {
-  static const std::string large(300'000, 'z');
+  static const std::string piece(3'000, 'z');
   std::vector<Step> steps{empty_list()};
-  for (int i = 0; i < 6; ++i) {
-    steps.push_back(append(text(large)));
+  for (int i = 0; i < 4; ++i) {
+    steps.push_back(transaction(std::vector<Step>(100, append(text(piece)))));
     steps.push_back(append(integer(i)));
     steps.push_back(pop());
-    if (i % 2 != 0) steps.push_back(pop());
+    if (i % 2 != 0) steps.push_back(transaction(std::vector<Step>(150, pop())));
   }
   expect_durable(steps);
+}
+
+// New blocks whose content goes to the pool's file, some of it where freed ones were.
+std::vector<Step> large_changes() {
+  static const std::array larges{std::string(300'000, 'y'), std::string(280'000, 'z'),
+                                 std::string(290'000, 'x')};
+  std::vector<Step> steps{empty_list()};
+  for (size_t i = 0; i < 6; ++i) {
+    steps.push_back(append(text(larges[i % larges.size()])));
+    steps.push_back(append(integer(static_cast<int>(i))));
+    steps.push_back(pop());
+    if (i % 2 != 0) steps.push_back(pop());
+    if (i % 4 == 3) steps.push_back(set_at(0, text(larges[(i + 1) % larges.size()])));
+  }
+  steps.push_back(transaction({pop(), append(text(larges[0])), append(text(larges[1])), pop()}));
+  steps.push_back(aborted({append(text(larges[2])), pop(), append(text(larges[0]))}));
+  steps.push_back(append(text(larges[2])));
+  return steps;
+}
+
+// The items of a large list are changed, it is freed, and a large text is laid in its place while
+// the records of the changes live.
+std::vector<Step> reused_places() {
+  static const std::string large(290'000, 'l');
+  std::vector<Step> steps;
+  for (int i = 0; i < 3; ++i) {
+    steps.push_back(
+        assign_root([](Values& v) { return v.list(std::vector<Value>(36'000, integer(5))); }));
+    for (uint64_t index = 0; index < 36'000; index += 6'000)
+      steps.push_back(set_at(index + 3, integer(6)));
+    steps.push_back(empty_list());
+    steps.push_back(append(text(large)));
+  }
+  return steps;
+}
+
+// Large texts in the places of others whose end is not durable yet.
+std::vector<Step> large_after_syncs() {
+  static const std::array larges{std::string(2'500'000, 'y'), std::string(2'500'000, 'z')};
+  const Step sync = [](Pool& pool) { pool.sync(); };
+  std::vector<Step> steps{empty_list()};
+  for (size_t i = 0; i < 4; ++i) {
+    for (const Step& step :
+         {append(text(larges[i % 2])), sync, pop(), append(text(larges[(i + 1) % 2])), sync, pop()})
+      steps.push_back(step);
+  }
+  return steps;
+}
+
+TEST_F(JournalCrash, ReusedPlacesKeepTheirNewContent) { expect_durable(reused_places()); }
+
+TEST_F(JournalCrash, LargeBlocksGoToThePoolItself) { expect_durable(large_changes()); }
+
+TEST_F(JournalCrash, LargeBlocksAreWrittenOnce) {
+  static const std::string large(1'000'000, 'z');
+  run({empty_list(), append(text(large)), append(text(large))});
+  uint64_t recorded = 0;
+  for (const DiskEvent& event : events_) {
+    if (event.kind == DiskEvent::Kind::write && event.path == journal_name() &&
+        event.offset >= journal::kHalvesOffset && !is_zero(event.bytes.data(), event.bytes.size()))
+      recorded += event.bytes.size();
+  }
+  EXPECT_LT(recorded, large.size() / 10);
+}
+
+TEST_F(JournalCrash, ALargeBlockThatIsNotSyncedIsNoticed) {
+  expect_noticed(large_changes(), [&](size_t event) { return is_of_pool(event); });
+}
+
+TEST_F(JournalCrash, RelaxedCommitsOfLargeBlocksAreAPrefix) {
+  promise_ = backend::Promise::written;
+  expect_durable(large_changes());
 }
 
 TEST_F(JournalCrash, ACommitThatIsNotSyncedIsNoticed) {
@@ -303,6 +377,59 @@ TEST_F(JournalCrash, RelaxedCommitsAreAPrefix) {
   promise_ = backend::Promise::written;
   expect_durable(list_changes());
 }
+
+// ---- Each rule left out is noticed
+
+struct LeftOut {
+  const char* name;
+  journal::Rule rule;
+  std::vector<Step> (*steps)();
+  backend::Promise promise;
+};
+
+void PrintTo(const LeftOut& mutant, std::ostream* out) { *out << mutant.name; }
+
+class JournalRules : public JournalCrash, public testing::WithParamInterface<LeftOut> {
+ protected:
+  bool judges_all() const override { return true; }
+};
+
+TEST_P(JournalRules, LeftOutIsNoticed) {
+  promise_ = GetParam().promise;
+  journal::left_out = GetParam().rule;
+  run(GetParam().steps());
+  // Those of recovery stay left out.
+  const std::string complaint = first_complaint(events_);
+  journal::left_out = journal::Rule::none;
+  EXPECT_NE(complaint, "");
+}
+
+using journal::Rule;
+constexpr auto kDurable = backend::Promise::durable;
+constexpr auto kWritten = backend::Promise::written;
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, JournalRules,
+    testing::Values(LeftOut{"RecordsAreSynced", Rule::records_are_synced, list_changes, kDurable},
+                    LeftOut{"NewBlocksAreSynced", Rule::new_blocks_are_synced_before_their_record,
+                            large_changes, kDurable},
+                    LeftOut{"NewBlocksWhereDurablyFree",
+                            Rule::new_blocks_lie_where_it_was_durably_free, large_after_syncs,
+                            kWritten},
+                    LeftOut{"NewBlocksWhereNoRecordLives",
+                            Rule::new_blocks_lie_where_no_record_lives, reused_places, kDurable},
+                    LeftOut{"PagesSynced", Rule::pages_are_synced_before_records_retire,
+                            many_changes, kDurable},
+                    LeftOut{"MarkBeforeTheFirstRecord",
+                            Rule::the_mark_is_set_before_the_first_record, list_changes, kDurable},
+                    LeftOut{"MarkAfterTheLastPage", Rule::the_mark_is_removed_after_the_last_page,
+                            list_changes, kDurable},
+                    LeftOut{"JournalRemovedAfterTheMark",
+                            Rule::the_journal_is_removed_after_the_mark, list_changes, kDurable},
+                    LeftOut{"RecordsAreWhole", Rule::records_are_whole, list_changes, kDurable},
+                    LeftOut{"RecordsOfTheirGeneration", Rule::records_are_of_their_generation,
+                            many_changes, kDurable}),
+    [](const auto& tested) { return std::string(tested.param.name); });
 
 }  // namespace
 }  // namespace nvm::crash

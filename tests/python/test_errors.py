@@ -56,10 +56,6 @@ def test_other_errors_name_the_file(pool, path):
     assert str(path) in str(caught.value)
 
 
-def test_durability_warning_is_a_user_warning():
-    assert issubclass(nvm.DurabilityWarning, UserWarning)
-
-
 @cpython_only("there are no subinterpreters")
 def test_subinterpreters_are_refused():
     code = """

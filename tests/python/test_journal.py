@@ -44,6 +44,10 @@ def journal_of(path: Path) -> Path:
     return path.with_name(path.name + ".journal")
 
 
+def journal_and(path: Path) -> list[Path]:
+    return [path, journal_of(path)]
+
+
 def run_and_leave(path: Path, code: str) -> None:
     """Runs code with `pool` open in a process that ends without closing it."""
     program = (
@@ -100,6 +104,143 @@ def test_the_file_takes_only_what_is_used(tmp_path: Path) -> None:
         assert pool.limit == 64 << 30
     assert os.stat(path).st_size == 64 << 30
     assert os.stat(path).st_blocks * 512 < 64 << 20
+
+
+def used_bytes(path: Path) -> int:
+    return os.stat(path).st_blocks * 512
+
+
+def test_deleting_gives_the_disk_back(tmp_path: Path) -> None:
+    path = tmp_path / "pool"
+    with nvm.open(path) as pool:
+        pool["kept"] = list(range(1000))
+        for i in range(15):
+            pool[i] = "x" * 3_000_000
+        pool.sync()
+        assert used_bytes(path) > 40_000_000
+        for i in range(15):
+            del pool[i]
+    assert used_bytes(path) < 20_000_000
+    with nvm.open(path) as pool:
+        assert pool.check() == []
+        assert pool["kept"] == list(range(1000))
+        for i in range(15):
+            pool[i] = "y" * 3_000_000
+    with nvm.open(path, "r") as pool:
+        assert all(pool[i] == "y" * 3_000_000 for i in range(15))
+
+
+def test_large_values_are_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "pool"
+    with nvm.open(path, size="256 MiB") as pool:
+        with pool.transaction():
+            pool["a"] = b"x" * 50_000_000
+            pool["b"] = bytearray(b"y" * 50_000_000)
+        assert used_bytes(journal_of(path)) < 45_000_000
+        copy = [
+            shutil.copy(file, tmp_path / file.name.replace("pool", "copy"))
+            for file in journal_and(path)
+        ]
+    with nvm.open(copy[0]) as pool:
+        assert pool["a"] == b"x" * 50_000_000
+        assert pool["b"] == b"y" * 50_000_000
+
+
+class ControlGroup:
+    """Processes that may have so much memory; skips the test where none can be made."""
+
+    def __init__(self, limit: int) -> None:
+        if os.path.exists("/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+            parent, limit_file = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+        else:
+            parent, limit_file = "/sys/fs/cgroup", "memory.max"
+        self.path = f"{parent}/nvm-test-{os.getpid()}"
+        try:
+            os.mkdir(self.path)
+            with open(f"{self.path}/{limit_file}", "w", encoding="ascii") as file:
+                file.write(str(limit))
+        except OSError as error:
+            if os.path.isdir(self.path):
+                os.rmdir(self.path)
+            pytest.skip(f"control groups cannot be made here: {error}")
+
+    def run(self, code: str, *args: object) -> str:
+        join = f"import os\nopen({self.path + '/cgroup.procs'!r}, 'w').write(str(os.getpid()))\n"
+        done = subprocess.run(
+            [sys.executable, "-c", join + code, *map(str, args)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def remove(self) -> None:
+        os.rmdir(self.path)
+
+
+@pytest.fixture
+def small_memory() -> Iterator[ControlGroup]:
+    group = ControlGroup(MEMORY)
+    yield group
+    group.remove()
+
+
+MEMORY = 96 << 20
+LARGER = """
+import random, sys, nvm
+pool = nvm.open(sys.argv[1])
+count = int(sys.argv[2])
+values = pool.setdefault("values", {})
+piece = b"0123456789abcdef" * 500
+for first in range(0, count, 100):
+    with pool.transaction():
+        for i in range(first, first + 100):
+            values[i] = piece + str(i).encode()
+order = list(range(count))
+random.Random(1).shuffle(order)
+for i in order:
+    assert values[i] == piece + str(i).encode()
+for i in order[: count // 10]:
+    values[i] = i
+pool.close()
+"""
+
+
+@pytest.mark.slow
+def test_a_pool_larger_than_memory(tmp_path: Path, small_memory: ControlGroup) -> None:
+    count = 8 * MEMORY // 8000 // 100 * 100
+    small_memory.run(LARGER, tmp_path / "pool", count)
+    assert used_bytes(tmp_path / "pool") > 7 * MEMORY
+    with nvm.open(tmp_path / "pool") as pool:
+        assert len(pool["values"]) == count
+        assert pool.check() == []
+
+
+def test_a_transaction_larger_than_memory_is_refused(
+    tmp_path: Path, small_memory: ControlGroup
+) -> None:
+    small_memory.run(
+        """
+import sys, nvm
+pool = nvm.open(sys.argv[1])
+pool["before"] = 1
+try:
+    with pool.transaction():
+        for i in range(1000):
+            pool[i] = b"x" * 200_000
+except OSError as error:
+    assert "transaction" in str(error), error
+else:
+    sys.exit("not refused")
+assert list(pool) == ["before"]
+pool["after"] = 2
+assert pool.check() == []
+""",
+        tmp_path / "pool",
+    )
+    with nvm.open(tmp_path / "pool") as pool:
+        assert list(pool.items()) == [("before", 1), ("after", 2)]
 
 
 def test_a_limit_is_raised_when_the_pool_is_opened(place: Path) -> None:
@@ -373,7 +514,9 @@ def test_killed_under_load(place: Path, sync: str, rounds: int) -> None:
         wanted = rng.randrange(1, 2000 if sync == "relaxed" else 100)
         told = 0
         while told < wanted:
-            told += len(os.read(worker.stdout.fileno(), 64))
+            news = os.read(worker.stdout.fileno(), 64)
+            assert news, f"the worker ended by itself: {worker.wait()}"
+            told += len(news)
         worker.kill()
         told += len(worker.stdout.read()) - 1
         worker.wait()
@@ -402,7 +545,7 @@ def test_a_commit_that_finds_no_room_is_undone(place: Path, no_more_than) -> Non
     with open_journal(place, size="256 MiB") as pool:
         pool["a"] = [1, 2, 3]
         no_more_than(48 << 20)
-        with pytest.raises(OSError, match="no room on the disk") as caught:
+        with pytest.raises(OSError, match=r"no room on the disk|File too large") as caught:
             pool["b"] = "x" * 60_000_000  # longer than a half of the journal
         assert caught.value.errno in (errno.EFBIG, errno.ENOSPC)
         assert "b" not in pool

@@ -73,7 +73,9 @@ def run_and_kill(path: Path, start: int, rng: random.Random) -> int:
     wanted = rng.randrange(1, 400)
     rounds = 0
     while rounds < wanted:
-        rounds += len(os.read(worker.stdout.fileno(), 64))
+        told = os.read(worker.stdout.fileno(), 64)
+        assert told, f"the worker ended by itself: {worker.wait()}"
+        rounds += len(told)
     worker.kill()
     while chunk := os.read(worker.stdout.fileno(), 4096):
         rounds += len(chunk)
@@ -101,7 +103,6 @@ def check_pool(path: Path, least: int) -> int:
 
 @pytest.mark.parametrize("where", ["tmpfs", "disk"])
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.slow)])
-@pytest.mark.filterwarnings("ignore::nvm.DurabilityWarning")
 def test_killed_under_load(where: str, rounds: int, tmp_path: Path, folder: Path) -> None:
     path = (folder if where == "tmpfs" else tmp_path) / "pool"
     seed = random.randrange(2**32)

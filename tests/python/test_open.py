@@ -421,28 +421,22 @@ def disk_path(tmp_path):
     return tmp_path / "pool"
 
 
-def test_a_file_on_a_disk_warns_of_power_failures(disk_path):
-    with pytest.warns(nvm.DurabilityWarning, match="power failure") as caught:
-        nvm.open(disk_path, size="16 MiB").close()
-    assert Path(caught[0].filename) == Path(__file__)
-    with pytest.warns(nvm.DurabilityWarning) as caught:
-        pmemobj.PersistentObjectPool(disk_path).close()
-    assert Path(caught[0].filename) == Path(__file__)
+def test_a_file_on_a_disk_survives_power_failures(disk_path):
+    with nvm.open(disk_path) as pool:
+        assert pool.backend == "journal"
+    with pmemobj.PersistentObjectPool(disk_path) as pool:
+        assert pool.backend == "journal"
 
 
-def test_naming_the_backend_accepts_what_it_guarantees(disk_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        nvm.open(disk_path, size="16 MiB", backend="memory").close()
-        nvm.open(disk_path, "r").close()
-
-
-def test_a_warning_that_is_an_error_leaves_the_pool_closed(disk_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(nvm.DurabilityWarning):
-            nvm.open(disk_path, size="16 MiB")
-    nvm.open(disk_path, backend="memory").close()
+def test_another_backend_may_be_named_on_a_disk(disk_path):
+    with nvm.open(disk_path, size="16 MiB", backend="memory") as pool:
+        assert pool.backend == "memory"
+        pool.root = [1]
+    with nvm.open(disk_path) as pool:
+        assert pool.backend == "journal"
+        pool.root.append(2)
+    with nvm.open(disk_path, "r") as pool:
+        assert pool.root == [1, 2]
 
 
 # ---- The names of before

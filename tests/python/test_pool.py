@@ -1,6 +1,7 @@
 import collections.abc
 import contextlib
 import copy
+import os
 import pickle
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def test_attributes_of_an_open_pool(pool, path):
     assert pool.filename == str(path)
     assert pool.closed is False
     assert pool.flag == "c"
-    assert pool.backend == "memory"
+    assert pool.backend == os.environ.get("NVM_TEST_BACKEND", "memory")
     assert 0 < pool.size <= pool.limit
     assert "open" in repr(pool)
     assert str(path) in repr(pool)

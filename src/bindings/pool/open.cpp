@@ -18,8 +18,6 @@ namespace {
 constexpr double kLockSlice = 0.05;  // seconds between two looks for signals
 constexpr int kDefaultMode = 0666;
 
-PyObject* durability_warning = nullptr;
-
 std::shared_ptr<heap::Pool> open_now(const heap::OpenOptions& options) {
   const Unlocked unlocked;
   return heap::Pool::open(options, object::initialize, object::destroy);
@@ -42,24 +40,6 @@ std::shared_ptr<heap::Pool> open_waiting(heap::OpenOptions& options, double time
     const Unlocked unlocked;
     std::this_thread::sleep_for(std::chrono::duration<double>(kLockSlice / 2));
   }
-}
-
-bool in_memory(const std::string& fs_name) {
-  return fs_name == "tmpfs" || fs_name == "ramfs" || fs_name == "hugetlbfs";
-}
-
-// A file on a disk whose backend the caller has not chosen.
-void warn_if_not_durable(const heap::PoolFile& file, const OpenRequest& request) {
-  const backend::Medium& medium = file.medium();
-  if (medium.durable || request.flag == 'r' || request.options.backend.has_value() ||
-      medium.kind != backend::Kind::memory || in_memory(medium.fs_name))
-    return;
-  check(PyErr_WarnFormat(
-      durability_warning, 1,
-      "%R is on a disk (%s): what is stored there by the memory backend survives the end of the "
-      "process but not a power failure, which backend=\"journal\" does; backend=\"memory\" accepts "
-      "that",
-      request.filename.get(), medium.fs_name.c_str()));
 }
 
 Ref new_pool_object() { return checked(types.pool->tp_new(types.pool, nullptr, nullptr)); }
@@ -145,8 +125,7 @@ PyMethodDef open_method = {
     "        raises an existing pool's. By default half of what the file system has free;\n"
     "        with the journal 64 GiB, as its files take only what is used of them.\n"
     "    mode: The permissions of a new file, less the umask.\n"
-    "    backend: \"dax\", \"journal\" or \"memory\"; by default what the file system calls for,\n"
-    "        but never the journal yet.\n"
+    "    backend: \"dax\", \"journal\" or \"memory\"; by default what the file system calls for.\n"
     "    sync: \"commit\": an operation or transaction is durable when it returns.\n"
     "        \"relaxed\", with the journal: it survives the process then, and soon afterwards a\n"
     "        power failure.\n"
@@ -159,10 +138,7 @@ PyMethodDef open_method = {
     "    PoolLockedError: It is open already, in another process or in this one.\n"
     "    PoolCorruptError: It is damaged or no pool.\n"
     "    LayoutError: It is the pool of another program or format.\n"
-    "    ValueError: The size is too small or too large, or another argument is wrong.\n\n"
-    "Warns:\n"
-    "    DurabilityWarning: The file is on a disk, where changes survive the process but not yet\n"
-    "        a power failure, and the caller has not named the backend."};
+    "    ValueError: The size is too small or too large, or another argument is wrong."};
 
 PyMethodDef pmemobj_create_method = {
     "create", as_method(pmemobj_create), METH_VARARGS | METH_KEYWORDS,
@@ -231,21 +207,9 @@ void open_pool(PoolObject* pool, OpenRequest request, double timeout) {
   pool->debug = request.debug;
   Py_XSETREF(pool->filename, Ref::borrow(request.filename.get()).release());
   add_open_pool(pool);
-  try {
-    warn_if_not_durable(pool->pool->file(), request);
-  } catch (const PythonError&) {
-    // The warning is an error here: the pool is not to stay open.
-    PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
-    PyErr_Fetch(&type, &value, &traceback);
-    close_pool(pool);
-    PyErr_Restore(type, value, traceback);
-    throw;
-  }
 }
 
 void register_open(PyObject* module) {
-  const Ref errors = checked(PyImport_ImportModule("nvm._errors"));
-  durability_warning = checked(PyObject_GetAttrString(errors.get(), "DurabilityWarning")).release();
   add_function(module, "open", open_method, "nvm");
   add_function(module, "pmemobj_create", pmemobj_create_method, "nvm.pmemobj");
   add_function(module, "pmemobj_open", pmemobj_open_method, "nvm.pmemobj");

@@ -26,7 +26,7 @@ void set_flag(OpenRequest& request, const char* flag);
 void set_limit(OpenRequest& request, std::optional<uint64_t> limit);
 
 // Opens the file and makes `pool`, which is new, its object. Waits for other processes' locks as
-// long as `timeout` says, with the interpreter's lock let go. May warn (DurabilityWarning).
+// long as `timeout` says, with the interpreter's lock let go.
 void open_pool(PoolObject* pool, OpenRequest request, double timeout);
 
 }  // namespace nvm::bindings

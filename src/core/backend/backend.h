@@ -59,15 +59,19 @@ class Backend {
   virtual void* move(void* destination, const void* source, size_t length, unsigned flags) noexcept;
   virtual void* set(void* destination, int byte, size_t length, unsigned flags) noexcept;
 
-  // attach() and detach() tell the backend. Its pool is mapped from the first until the second; the
-  // memory may be gone already when detached() is called.
-  virtual void attached(const void*, size_t) noexcept {}
+  // attach() and detach() tell the backend; attached() may throw. Its pool is mapped from the first
+  // until the second; the memory may be gone already when detached() is called.
+  virtual void attached(const void*, size_t) {}
   virtual void detached() noexcept {}
 
   // For backends that record commits; to the others a drained line is durable.
   //   serve    how the backend's own thread gets its turn
   //   reserve  before a commit can no more be undone: room for what was flushed since the last cut
   //            and so many further cache lines. Throws Error(os) when the disk is full.
+  //   fresh    a large block there is new, and no commit that is not durable has freed its place:
+  //            what is flushed there may be written to the medium at once
+  //   admit    in a transaction: whether what it has stored so far fits into memory. Throws
+  //            Error(os), ENOMEM.
   //   forget   what was flushed there need not be recorded: the block never came to be
   //   cut      ends a commit: REQUIRES that the caller owns the pool and no transaction is open.
   //            Throws Error(os) if the backend has failed.
@@ -79,6 +83,8 @@ class Backend {
   //   abandon  in a forked child: nothing is written any more
   virtual void serve(const Quietly&) {}
   virtual void reserve(uint64_t) {}
+  virtual void fresh(const void*, size_t) noexcept {}
+  virtual void admit() {}
   virtual void forget(const void*, size_t) noexcept {}
   virtual Ticket cut() { return 0; }
   virtual void wait(Ticket, Promise) {}

@@ -32,7 +32,7 @@ Medium decide(Probe probe, const std::string& file, std::optional<Kind> wanted) 
     if (probe.volatile_overlay) {
       refuse("a pool on an overlay mounted volatile is lost with the machine", file);
     }
-    wanted = probe.dax ? Kind::dax : Kind::memory;
+    wanted = probe.dax ? Kind::dax : probe.family == Family::memory ? Kind::memory : Kind::journal;
   }
   const bool durable = *wanted == Kind::dax       ? probe.dax
                        : *wanted == Kind::journal ? probe.family != Family::memory

@@ -1,8 +1,12 @@
 #include "heap/exports.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <new>
 
 #include "heap/layout/heap_walk.h"
+#include "heap/layout/pmdk_layout.h"
 #include "heap/pool.h"
 
 namespace nvm::heap {
@@ -10,6 +14,22 @@ namespace nvm::heap {
 namespace {
 
 char nothing = 0;  // what an export of no bytes points to
+
+// Calls visit(number, begin, size) for each page's part of `size` bytes from `begin` on.
+template <class F>
+void for_each_page(Offset begin, uint64_t size, F&& visit) {
+  const Offset end = begin + size;
+  for (size_t number = 0; begin < end; ++number) {
+    const Offset next = std::min(end, (begin / pmdk::kPage + 1) * pmdk::kPage);
+    visit(number, begin, next - begin);
+    begin = next;
+  }
+}
+
+std::array<uint64_t, 2> checksum(const char* bytes, uint64_t size) noexcept {
+  const XXH128_hash_t hash = XXH3_128bits(bytes, size);
+  return {hash.low64, hash.high64};
+}
 
 }  // namespace
 
@@ -23,19 +43,35 @@ Export* Exports::open(Offset block, Offset begin, uint64_t size) {
   } else if (pool_.writable()) {
     exported->mapping_ = pool_.file().share(begin, size);
     exported->data_ = exported->mapping_.data();
+    if (pool_.records()) {
+      for_each_page(begin, size, [&](size_t, Offset from, uint64_t bytes) {
+        exported->checksums_.push_back(checksum(exported->data_ + (from - begin), bytes));
+      });
+    }
   } else {
     const char* const bytes = pool_.file().base() + begin;
     exported->copy_.assign(bytes, bytes + size);
     exported->data_ = exported->copy_.data();
   }
   const std::lock_guard lock(mutex_);
+  closed_.reserve(closed_.size() + exports_.size() + 1);
   return exports_.emplace_back(std::move(exported)).get();
 }
 
 void Exports::close(Export* exported) noexcept {
-  const std::lock_guard lock(mutex_);
-  if (flush(*exported)) pool_.drain();
-  std::erase_if(exports_, [=](const auto& known) { return known.get() == exported; });
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(exports_.begin(), exports_.end(),
+                                    [=](const auto& known) { return known.get() == exported; });
+    std::unique_ptr<Export> closing = std::move(*found);
+    exports_.erase(found);
+    if (!pool_.records() || !closing->mapping_.attached()) {
+      if (flush(*closing)) pool_.drain();
+      return;
+    }
+    closed_.push_back(std::move(closing));
+  }
+  pool_.take_over_exports();
 }
 
 bool Exports::exported(Offset block) {
@@ -55,11 +91,24 @@ std::optional<Offset> Exports::place_of(const void* data, uint64_t size) {
   return std::nullopt;
 }
 
-bool Exports::flush(const Export& exported) noexcept {
+bool Exports::flush(Export& exported) noexcept {
   if (!exported.mapping_.attached()) return false;
+  if (pool_.records()) {
+    flush_changed(exported);
+    return true;
+  }
   // By the pool's own address of these bytes, which is what a backend knows.
   pool_.flush(pool_.file().base() + exported.begin_, exported.size_);
   return true;
+}
+
+void Exports::flush_changed(Export& exported) noexcept {
+  for_each_page(exported.begin_, exported.size_, [&](size_t number, Offset from, uint64_t bytes) {
+    const auto now = checksum(exported.data_ + (from - exported.begin_), bytes);
+    if (now == exported.checksums_[number]) return;
+    exported.checksums_[number] = now;
+    pool_.flush(pool_.file().base() + from, bytes);
+  });
 }
 
 void Exports::flush() noexcept {
@@ -70,6 +119,8 @@ void Exports::flush() noexcept {
 void Exports::flush_all() noexcept {
   bool flushed = false;
   for (const auto& exported : exports_) flushed |= flush(*exported);
+  for (const auto& exported : closed_) flushed |= flush(*exported);
+  closed_.clear();
   if (flushed) pool_.drain();
 }
 
@@ -94,6 +145,7 @@ void Exports::detach_all() noexcept {
 
 // Another thread, which is not there, may have held the lock.
 void Exports::forked() noexcept {
+  new (&mutex_) std::mutex;
   for (const auto& exported : exports_) exported->mapping_.detach();
 }
 

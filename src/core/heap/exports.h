@@ -1,9 +1,14 @@
 // Bytes of a pool that code outside stores to whenever it likes: what a writable buffer is made of.
 //
 // An export has memory of its own, apart from the pool's mapping, which moves when the pool grows
-// and goes away when it is closed: a shared mapping of the file's pages. What is stored there is in
-// the pool at once, and durable after flush() and close(). It is in no transaction: an abort does
-// not undo it.
+// and goes away when it is closed: a shared mapping of the file's pages, or, where those are mapped
+// privately, of pages that the pool shares (file/shared_pages.h). What is stored there is in the
+// pool at once, and durable after flush() and close(). It is in no transaction: an abort does not
+// undo it.
+//
+// On a backend that records commits, flush() passes on the pages whose content has changed, by
+// their checksums (XXH3, 128 bits), and needs ownership of the pool. close() therefore only puts
+// the export aside where another thread owns it; the next flush() takes care of it.
 //
 // Invariants
 //   1. The block of an attached export is allocated. Its owner is pinned, and does not move its
@@ -18,6 +23,7 @@
 // Threads: every method may be called from any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -44,6 +50,7 @@ class Export {
   char* data_ = nullptr;
   SharedMapping mapping_;
   std::vector<char> copy_;
+  std::vector<std::array<uint64_t, 2>> checksums_;  // of its pages, where commits are recorded
 };
 
 class Exports {
@@ -58,7 +65,8 @@ class Exports {
   bool exported(Offset block);
   // Where in the pool [data, data + size) is, if it lies within one attached export.
   std::optional<Offset> place_of(const void* data, uint64_t size);
-  // Makes durable what has been stored so far.
+  // Makes durable what has been stored so far; where commits are recorded, part of the next one.
+  // REQUIRES there: ownership.
   void flush() noexcept;
 
   // For Pool: a transaction has been undone; the pool is being closed; this is a forked child.
@@ -67,12 +75,14 @@ class Exports {
   void forked() noexcept;
 
  private:
-  bool flush(const Export& exported) noexcept;  // without a fence; false: there is nothing to
-  void flush_all() noexcept;                    // one fence for all
+  bool flush(Export& exported) noexcept;  // without a fence; false: there is nothing to
+  void flush_changed(Export& exported) noexcept;
+  void flush_all() noexcept;  // one fence for all
 
   Pool& pool_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Export>> exports_;
+  std::vector<std::unique_ptr<Export>> closed_;  // not yet passed on
 };
 
 }  // namespace nvm::heap

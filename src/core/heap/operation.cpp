@@ -46,6 +46,7 @@ Offset Operation::reserve(uint64_t bytes, BlockKind kind) {
   if (block == 0) throw Error(ErrorKind::full, "the pool is full", ENOMEM, pool_.path());
   allocations_.push_back(action);
   blocks_.push_back(block);
+  pool_.announce(action);
   return block;
 }
 
@@ -226,7 +227,11 @@ bool Operation::fits_publish() const noexcept {
 void Operation::commit() {
   cancel_unneeded();
   settle_counts();
-  if (!in_transaction_) pool_.reserve_commit(allocations_.size() + frees_.size());
+  if (in_transaction_) {
+    pool_.admit();
+  } else {
+    pool_.reserve_commit(allocations_.size() + frees_.size());
+  }
   if (logging_) {
     commit_logged();
   } else if (fits_store()) {

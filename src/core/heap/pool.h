@@ -133,11 +133,20 @@ class Pool : public std::enable_shared_from_this<Pool> {
   //                   promised. Throws Error(os) if that has failed; no operation is possible then.
   //   sync            ends all of it: what has been committed is durable
   void reserve_commit(size_t blocks);
+  // In a transaction: throws Error(os) if it has stored more than fits into memory.
+  void admit() const {
+    if (records_) file_->backend().admit();
+  }
   [[nodiscard]] PendingCommit cut_commit();
   void await(PendingCommit commit) { await(std::move(commit), promise_); }
   void await(PendingCommit commit, backend::Promise promise);
   void sync();
+  // Passes on what was stored to buffers that are gone, if nobody else owns the pool. Errors are
+  // those of the next commit.
+  void take_over_exports() noexcept;
   bool records() const noexcept { return records_; }
+  // A block was reserved.
+  void announce(const Action& reservation) noexcept;
   // Gives reservations back that never came to be. What was written to large ones is forgotten.
   void cancel(std::vector<Action>& reservations) noexcept;
 
@@ -221,6 +230,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void undo_transaction();
   PendingCommit finish_transaction();
   PendingCommit pending(backend::Ticket ticket) noexcept;
+  void settle_exports() noexcept;
   bool run_quietly(const std::function<void()>& work);
   std::optional<Error> shut();
   void break_off(const Error& error) noexcept;

@@ -13,8 +13,9 @@ namespace {
 constexpr uint64_t kLinesOfBlock = 2;
 // Of each publish, with the undo log's words and what the allocator does besides.
 constexpr uint64_t kLinesOfCommit = 512;
-// Of a reservation that is given back: looking for its lines takes time for all lines there are.
-constexpr uint64_t kWorthForgetting = uint64_t{64} << 10;
+// Bytes of a reservation that go to the medium by themselves, and whose lines are looked for if it
+// is given back, which takes time for all lines there are.
+constexpr uint64_t kLarge = uint64_t{64} << 10;
 
 }  // namespace
 
@@ -22,9 +23,14 @@ void Pool::reserve_commit(size_t blocks) {
   if (records_) file_->backend().reserve(kLinesOfCommit + blocks * kLinesOfBlock);
 }
 
+void Pool::announce(const Action& reservation) noexcept {
+  if (!records_ || reservation.heap.usable_size < kLarge || file_->has_freed()) return;
+  file_->backend().fresh(base_ + reservation.heap.offset, reservation.heap.usable_size);
+}
+
 void Pool::cancel(std::vector<Action>& reservations) noexcept {
   for (const Action& action : reservations) {
-    if (!records_ || action.heap.usable_size < kWorthForgetting) continue;
+    if (!records_ || action.heap.usable_size < kLarge) continue;
     file_->backend().forget(base_ + action.heap.offset, action.heap.usable_size);
   }
   file_->cancel(reservations.data(), reservations.size());
@@ -41,6 +47,7 @@ PendingCommit Pool::cut_commit() {
   if (!records_ || in_transaction()) return {};
   try {
     const backend::Ticket ticket = file_->backend().cut();
+    file_->settled_frees();
     if (ticket != 0) last_ticket_.store(ticket);
     return pending(ticket);
   } catch (const Error& error) {
@@ -67,16 +74,42 @@ void Pool::await(PendingCommit commit, backend::Promise promise) {
 }
 
 void Pool::sync() {
-  exports_.flush();
+  if (!records_) exports_.flush();
   if (!writable_ || in_transaction()) return;
   PendingCommit last;
   {
     Mutating frees(*this);
+    exports_.flush();
+    settle_exports();
     last = pending(last_ticket_.load());
     PendingCommit newer = frees.finish();
     if (newer.ticket_ != 0) last = std::move(newer);
   }
   await(std::move(last), backend::Promise::durable);
+}
+
+void Pool::take_over_exports() noexcept try {
+  if (!records_ || !try_own()) return;
+  exports_.flush();
+  settle_exports();
+  try {
+    if (!in_transaction()) {
+      reserve_commit(0);
+      static_cast<void>(cut_commit());
+    }
+  } catch (const Error&) {
+    disown();
+    throw;
+  }
+  disown();
+} catch (const Error&) {
+  // The disk is full, or no operation is possible any more.
+}
+
+// Pages that were exported are the pool's own again. REQUIRES: ownership.
+void Pool::settle_exports() noexcept {
+  const std::lock_guard latch(latch_);
+  file_->settle_shared();
 }
 
 void Pool::break_off(const Error& error) noexcept {

@@ -45,11 +45,11 @@ void Pool::commit() {
 
 PendingCommit Pool::commit_outermost() {
   try {
+    exports_.flush();
     reserve_commit(allocations_.size() + frees_.size());
     for (bool done = false; !done;) {
       try {
         std::lock_guard latch(latch_);
-        exports_.flush();
         log_.commit(allocations_, blocks_, frees_);
         done = true;
       } catch (const Error& error) {

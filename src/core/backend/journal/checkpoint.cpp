@@ -14,8 +14,7 @@ constexpr size_t kBatchPages = 64;  // copied while nobody changes the pool: som
 // Between a relaxed commit and its sync, and between two looks for something to do.
 constexpr auto kPause = std::chrono::milliseconds(50);
 constexpr auto kRetry = std::chrono::milliseconds(1);
-// Memory of their own that written pages may keep: those that are stored to again need no copy.
-constexpr size_t kMostPrivatePages = size_t{16} << 10;
+constexpr size_t kMostHoles = 16;  // punched out while nobody changes the pool
 
 size_t batch_size(const std::vector<uint64_t>& pages, size_t from) {
   return std::min(kBatchPages, pages.size() - from);
@@ -70,7 +69,10 @@ void Journal::work(Lock& lock) {
   if (!due_ || stop_ || failed_) return;
   lock.unlock();
   const bool done = write_checkpoint();
-  if (done) give_back();
+  if (done) {
+    give_back();
+    punch_holes();
+  }
   lock.lock();
   if (done) due_ = false;
 }
@@ -97,24 +99,54 @@ bool Journal::is_quiet(const std::function<void()>& work) {
 // ---- Checkpoints
 
 bool Journal::write_checkpoint() {
-  const bool begun = is_quiet([this] {
-    const Lock lock(mutex_);
-    cut_lines(lock);
-    checkpoint_ = pages_.take();
-    checkpointed_ = 0;
-    journal_->begin_generation();
-  });
-  if (!begun) return false;
-  std::sort(checkpoint_.begin(), checkpoint_.end());
-  if (!write_batches()) return false;
-  pool_->sync();
+  if (!begin_checkpoint() || !write_batches()) return false;
+  if (holds(Rule::pages_are_synced_before_records_retire)) pool_->sync();
   {
     const Lock lock(mutex_);
     journal_->retire();
   }
   for (const uint64_t page : checkpoint_) private_.mark_unit(page);
   checkpoint_.clear();
-  return true;
+  return is_quiet([this] {
+    const Lock lock(mutex_);
+    dirty_ -= std::min(dirty_, living_.units().size());
+    living_.clear();
+    changed_.notify_all();
+  });
+}
+
+bool Journal::begin_checkpoint() {
+  Ticket ticket = 0;
+  const bool begun = is_quiet([&] {
+    const Lock lock(mutex_);
+    cut_lines(lock);
+    ticket = cut_;
+    std::swap(pages_, living_);
+    checkpoint_ = living_.units();
+    checkpointed_ = 0;
+    std::sort(checkpoint_.begin(), checkpoint_.end());
+    leave_out_free_pages();
+    for (const uint64_t page : std::exchange(written_directly_, {})) private_.mark_unit(page);
+    journal_->begin_generation();
+  });
+  if (begun && holds(Rule::pages_are_written_after_their_records)) wait(ticket, Promise::durable);
+  return begun;
+}
+
+// REQUIRES: nobody changes the pool, and checkpoint_ ascends.
+void Journal::leave_out_free_pages() {
+  auto next = checkpoint_.begin();
+  Pages kept;
+  host_.free_blocks(base_, size_, [&](uint64_t begin, uint64_t end) {
+    const uint64_t first = Space::inside(begin) / kPage;
+    const auto from = std::lower_bound(next, checkpoint_.end(), first);
+    kept.insert(kept.end(), next, from);
+    next = std::lower_bound(from, checkpoint_.end(), end / kPage);
+    if (from != next)
+      ::madvise(base_ + first * kPage, end / kPage * kPage - first * kPage, MADV_DONTNEED);
+  });
+  kept.insert(kept.end(), next, checkpoint_.end());
+  checkpoint_ = std::move(kept);
 }
 
 // Each batch is as it was at one cut, and that cut is durable before it is written.
@@ -129,7 +161,7 @@ bool Journal::write_batches() {
       copy_batch(checkpointed_, bytes);
     });
     if (!copied) return false;
-    wait(ticket, Promise::durable);
+    if (holds(Rule::pages_are_written_after_their_records)) wait(ticket, Promise::durable);
     write_batch(checkpointed_, bytes);
     checkpointed_ += batch_size(checkpoint_, checkpointed_);
   }
@@ -157,7 +189,7 @@ void Journal::write_batch(size_t from, const std::vector<char>& bytes) {
 
 // A page that equals the file's needs no memory of its own: reading it brings the file's.
 void Journal::give_back() {
-  if (private_.units().size() <= kMostPrivatePages) return;
+  if (private_.units().size() <= limits_.kept) return;
   Pages pages = private_.take();
   std::sort(pages.begin(), pages.end());
   std::vector<char> buffer;
@@ -180,6 +212,50 @@ void Journal::drop_equal(const Pages& pages, size_t from, std::vector<char>& buf
   }
 }
 
+// ---- Room on the disk
+
+void Journal::punch_holes() {
+  if (!offer_holes()) return;
+  uint64_t from = 0;
+  while (from != size_ && punch_some(from)) {
+  }
+}
+
+bool Journal::offer_free_blocks() {
+  bool any = false;
+  host_.free_blocks(base_, size_,
+                    [&](uint64_t begin, uint64_t end) { any |= space_.offer(begin, end); });
+  return any;
+}
+
+// False if there is nothing to punch out. What is free is so durably when it returns.
+bool Journal::offer_holes() {
+  Ticket ticket = 0;
+  bool any = false;
+  const bool offered = is_quiet([&] {
+    const Lock lock(mutex_);
+    cut_lines(lock);
+    ticket = cut_;
+    any = offer_free_blocks();
+  });
+  if (!offered || !any) return false;
+  if (holds(Rule::holes_were_durably_free)) wait(ticket, Promise::durable);
+  return true;
+}
+
+// A few holes, from there on; false if the pool is closed.
+bool Journal::punch_some(uint64_t& from) {
+  return is_quiet([&] {
+    size_t count = 0;
+    uint64_t reached = size_;
+    host_.free_blocks(base_, size_, [&](uint64_t begin, uint64_t end) {
+      if (begin < from || reached != size_) return;
+      if (space_.punch(begin, end) && ++count == kMostHoles) reached = end;
+    });
+    from = reached;
+  });
+}
+
 // ---- The end
 
 // Writes all pages that were stored to since the pool's file was last brought up to date. REQUIRES:
@@ -188,20 +264,18 @@ void Journal::write_all() {
   for (size_t i = checkpointed_; i < checkpoint_.size(); ++i) pages_.mark_unit(checkpoint_[i]);
   checkpoint_ = pages_.take();
   std::sort(checkpoint_.begin(), checkpoint_.end());
-  std::vector<char> bytes;
-  for (checkpointed_ = 0; checkpointed_ < checkpoint_.size();) {
-    copy_batch(checkpointed_, bytes);
-    write_batch(checkpointed_, bytes);
-    checkpointed_ += batch_size(checkpoint_, checkpointed_);
-  }
+  leave_out_free_pages();
+  write_pages(checkpoint_);
   pool_->sync();
 }
 
 void Journal::settle() {
   for (const uint64_t line : lines_.take()) pages_.mark_unit(line * kLine / kPage);
+  for (const uint64_t page : direct_.take()) pages_.mark_unit(page);
+  fresh_.clear();
   backed_ = 0;
   write_all();
-  fresh_ = false;
+  nameless_ = false;
 }
 
 // The records are not needed once all pages are written; a cut before that finds them.
@@ -215,7 +289,11 @@ void Journal::finish() {
     ticket = cut_;
   }
   wait(ticket, Promise::durable);
+  if (!holds(Rule::the_mark_is_removed_after_the_last_page)) host_.mark(false);
+  if (!holds(Rule::the_journal_is_removed_after_the_mark)) remove_disk_file(host_.journal_path);
   write_all();
+  if (offer_free_blocks())
+    host_.free_blocks(base_, size_, [&](auto begin, auto end) { space_.punch(begin, end); });
   host_.mark(false);
   journal_.reset();
   remove_disk_file(host_.journal_path);

@@ -72,6 +72,18 @@ class PosixFile final : public DiskFile {
     if (error != 0) fail(path_, "no room on the disk", error);
   }
 
+  void punch(uint64_t begin, uint64_t length) override {
+    const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    int error = EINTR;
+    while (error == EINTR) {
+      error = ::fallocate(fd_, mode, static_cast<off_t>(begin), static_cast<off_t>(length)) == 0
+                  ? 0
+                  : errno;
+    }
+    if (error != 0 && error != EOPNOTSUPP && error != ENOSYS)
+      fail(path_, "cannot give room back to the disk", error);
+  }
+
   void truncate(uint64_t size) override {
     if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) fail(path_, "cannot truncate", errno);
   }

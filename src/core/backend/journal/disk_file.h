@@ -26,6 +26,9 @@ class DiskFile {
   virtual void sync() = 0;
   // Gives [begin, begin + length) blocks on the medium; the file grows if it ends before.
   virtual void allocate(uint64_t begin, uint64_t length) = 0;
+  // Takes the blocks of [begin, begin + length), whole pages, back: they read as zeros. Nothing
+  // where the file system cannot do that.
+  virtual void punch(uint64_t begin, uint64_t length) = 0;
   virtual void truncate(uint64_t size) = 0;
 };
 

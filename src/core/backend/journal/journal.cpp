@@ -4,32 +4,55 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <new>
+
+#include "backend/memory_limit.h"
 
 namespace nvm::backend::journal {
 namespace {
 
 constexpr unsigned kLineShift = 6;
 constexpr unsigned kPageShift = 12;
-constexpr unsigned kGranuleShift = 18;
-constexpr uint64_t kGranule = uint64_t{1} << kGranuleShift;
 // Of a record for each line: the line, and at most one word of the table.
 constexpr uint64_t kLineCost = kLine + sizeof(uint64_t);
 // Stored to and not in the pool's file: memory that only a checkpoint gives back.
 constexpr size_t kMostDirtyPages = size_t{64} << 10;
+// Memory of their own that written pages may keep: those that are stored to again need no copy.
+constexpr size_t kMostPrivatePages = size_t{16} << 10;
+// How long a commit waits for a checkpoint to make room in memory. A transaction of another thread
+// may keep that from happening.
+constexpr auto kLongestHold = std::chrono::seconds(2);
+
+// New blocks that are known to be new: each is filled as soon as it is made.
+constexpr size_t kMostFresh = 8;
 
 }  // namespace
 
 Journal::Journal(std::unique_ptr<DiskFile> pool, Host host)
-    : pool_(std::move(pool)), host_(std::move(host)), fresh_(host_.fresh) {}
+    : pool_(std::move(pool)),
+      host_(std::move(host)),
+      space_(*pool_, host_.first_zone),
+      nameless_(host_.fresh) {}
 
 Journal::~Journal() { stop_thread(); }
 
+// Where memory is short, shares of it.
+Journal::Limits Journal::limits() {
+  const size_t pages = memory_limit() / kPage;
+  return {.kept = std::min(kMostPrivatePages, pages / 8),
+          .dirty = std::min(kMostDirtyPages, pages / 8),
+          .most = pages / 4,
+          .touched = pages / 4};
+}
+
 // ---- Lines
 
-void Journal::attached(const void* base, size_t length) noexcept {
+void Journal::attached(const void* base, size_t length) {
   base_ = static_cast<char*>(const_cast<void*>(base));
   size_ = length;
+  space_.set_size(length);
+  offer_free_blocks();
   for (const auto& [address, bytes] : std::exchange(early_, {})) flush(address, bytes);
 }
 
@@ -42,10 +65,41 @@ void Journal::flush(const void* address, size_t length) noexcept try {
   if (begin >= size_ || length > size_ - begin) return;  // an answer to another pool's opening
   const uint64_t end = begin + length;
   if (end <= host_.first_byte) return;
-  const uint64_t from = std::max(begin, host_.first_byte);
-  lines_.mark(from, end - from);
+  mark_lines(std::max(begin, host_.first_byte), end);
 } catch (const std::bad_alloc&) {
   lost_ = true;
+}
+
+// Whole pages of new blocks are kept apart.
+void Journal::mark_lines(uint64_t begin, uint64_t end) {
+  touched_.mark(begin, end - begin);
+  for (const auto& [fresh_begin, fresh_end] : fresh_) {
+    const uint64_t first = (std::max(begin, fresh_begin) + kPage - 1) / kPage;
+    const uint64_t last = std::min(end, fresh_end) / kPage;
+    if (first >= last) continue;
+    lines_.mark(begin, first * kPage - begin);
+    for (uint64_t page = first; page < last; ++page) direct_.mark_unit(page);
+    begin = last * kPage;
+    break;
+  }
+  lines_.mark(begin, end - begin);
+}
+
+void Journal::fresh(const void* address, size_t length) noexcept try {
+  const auto begin = static_cast<uint64_t>(static_cast<const char*>(address) - base_);
+  if (fresh_.size() == kMostFresh) fresh_.erase(fresh_.begin());
+  fresh_.emplace_back(begin, begin + length);
+} catch (const std::bad_alloc&) {
+  // It is recorded as anything else is.
+}
+
+void Journal::admit() {
+  if (touched_.units().size() <= limits_.touched) return;
+  throw Error(ErrorKind::os,
+              "'" + pool_->path() + "': the transaction changes more than " +
+                  std::to_string(limits_.touched * kPage >> 20) +
+                  " MiB, a quarter of the memory there is: make it several",
+              ENOMEM, pool_->path());
 }
 
 // A line that the block shares with another one stays.
@@ -56,6 +110,12 @@ void Journal::forget(const void* address, size_t length) noexcept {
   if (first >= end) return;
   lines_.remove(first, end - 1);
   backed_ = 0;
+  const uint64_t first_page = (begin + kPage - 1) / kPage;
+  const uint64_t end_page = (begin + length) / kPage;
+  if (first_page < end_page) direct_.remove(first_page, end_page - 1);
+  std::erase_if(fresh_, [&](const auto& range) {
+    return range.first >= begin && range.second <= begin + length;
+  });
 }
 
 // ---- Room
@@ -63,7 +123,7 @@ void Journal::forget(const void* address, size_t length) noexcept {
 void Journal::open_journal() {
   journal_ = std::make_unique<JournalFile>(host_.journal_path, host_.identity, host_.mode);
   try {
-    host_.mark(true);
+    if (holds(Rule::the_mark_is_set_before_the_first_record)) host_.mark(true);
   } catch (...) {
     journal_.reset();
     remove_disk_file(host_.journal_path);
@@ -73,24 +133,61 @@ void Journal::open_journal() {
 }
 
 // Checkpoints must not find the disk full: what they will write has its blocks before it counts.
-void Journal::back_granules() {
+void Journal::back_lines() {
   const std::vector<uint64_t>& lines = lines_.units();
-  for (; backed_ < lines.size(); ++backed_) {
-    const uint64_t granule = lines[backed_] >> (kGranuleShift - kLineShift);
-    if (granules_.contains(granule)) continue;
-    const uint64_t begin = granule << kGranuleShift;
-    pool_->allocate(begin, std::min(kGranule, size_ - begin));
-    granules_.mark_unit(granule);
-  }
+  for (; backed_ < lines.size(); ++backed_) space_.back(lines[backed_] << kLineShift);
 }
 
 void Journal::reserve(uint64_t more_lines) {
-  if (fresh_) return;
-  const Lock lock(mutex_);
+  if (nameless_) return;
+  Lock lock(mutex_);
   check_not_failed(lock);
   if (!journal_) open_journal();
-  back_granules();
+  if (!direct_.empty()) write_direct(lock);
+  back_lines();
   journal_->reserve((lines_.units().size() + more_lines) * kLineCost);
+}
+
+// ---- New blocks
+
+// A run that has become free chunks since the last cut is still one in the last durable commit,
+// with a header that must stay: being free by now is not enough.
+bool Journal::may_be_direct(uint64_t page) const {
+  if (!space_.is_free(page * kPage) && holds(Rule::new_blocks_lie_where_chunks_were_free))
+    return false;
+  return !holds(Rule::new_blocks_lie_where_no_record_lives) ||
+         (!pages_.contains(page) && !living_.contains(page));
+}
+
+// Writes new blocks' pages to the pool's file before the commit that they are part of is decided;
+// those that must not go there are recorded. The mutex is let go meanwhile.
+void Journal::write_direct(Lock& lock) {
+  const bool all_durable =
+      durable_ == cut_ || !holds(Rule::new_blocks_lie_where_it_was_durably_free);
+  Pages pages = direct_.take();
+  std::sort(pages.begin(), pages.end());
+  std::erase_if(pages, [&](uint64_t page) {
+    if (all_durable && may_be_direct(page)) return false;
+    lines_.mark(page * kPage, kPage);
+    return true;
+  });
+  if (pages.empty()) return;
+  lock.unlock();
+  for (const uint64_t page : pages) space_.back(page * kPage);
+  write_pages(pages);
+  written_directly_.insert(written_directly_.end(), pages.begin(), pages.end());
+  lock.lock();
+  pool_unsynced_ = true;
+}
+
+// Pages that follow each other are written in one go.
+void Journal::write_pages(const Pages& pages) {
+  for (size_t i = 0; i < pages.size();) {
+    size_t next = i + 1;
+    while (next < pages.size() && pages[next] == pages[next - 1] + 1) ++next;
+    pool_->write(base_ + pages[i] * kPage, (next - i) * kPage, pages[i] * kPage);
+    i = next;
+  }
 }
 
 // ---- Commits
@@ -117,17 +214,20 @@ Ticket Journal::cut() {
 
 Ticket Journal::cut_lines(const Lock& lock) {
   check_not_failed(lock);
+  fresh_.clear();
+  for (const uint64_t page : direct_.take()) lines_.mark(page * kPage, kPage);
   if (lines_.empty() && !lost_) return 0;
   try {
     if (lost_)
       throw Error(ErrorKind::os, "'" + pool_->path() + "': no memory to note a change", ENOMEM,
                   pool_->path());
     if (!journal_) open_journal();
-    back_granules();
+    back_lines();
     std::vector<uint64_t> lines = lines_.take();
     backed_ = 0;
     std::sort(lines.begin(), lines.end());
     for (const uint64_t line : lines) pages_.mark_unit(line >> (kPageShift - kLineShift));
+    touched_.clear();
     cut_ = journal_->append(lines, base_, pending_);
   } catch (const Error& error) {
     fail(error);
@@ -137,8 +237,10 @@ Ticket Journal::cut_lines(const Lock& lock) {
                pool_->path()));
     throw Error(*failed_);
   }
+  const size_t next_dirty = pages_.units().size() + written_directly_.size();
+  dirty_ = next_dirty + living_.units().size();
   if (!due_ && (journal_->used() > journal_->half_bytes() / 2 || journal_->has_away() ||
-                pages_.units().size() > kMostDirtyPages)) {
+                next_dirty > limits_.dirty)) {
     due_ = true;
     changed_.notify_all();
   }
@@ -168,10 +270,12 @@ bool Journal::write_alone(Lock& lock, const std::function<void(DiskFile&)>& writ
 void Journal::lead(Lock& lock, Promise promise) {
   const std::vector<Write> writes = std::exchange(pending_, {});
   const uint64_t target = cut_;
+  const bool sync_pool = std::exchange(pool_unsynced_, false);
   const bool done = write_alone(lock, [&](DiskFile& disk) {
+    if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record)) pool_->sync();
     for (const Write& write : writes)
       disk.write(write.bytes.data(), write.bytes.size(), write.offset);
-    if (promise == Promise::durable) disk.sync();
+    if (promise == Promise::durable && holds(Rule::records_are_synced)) disk.sync();
   });
   if (!done) return;
   written_ = target;
@@ -190,6 +294,14 @@ void Journal::wait(Ticket ticket, Promise promise) {
       lead(lock, promise);
     }
   }
+  hold_back(lock);
+}
+
+// Whoever commits faster than checkpoints are written waits for them.
+void Journal::hold_back(Lock& lock) {
+  if (dirty_ <= limits_.most || !thread_ || std::this_thread::get_id() == thread_->get_id()) return;
+  changed_.wait_for(lock, kLongestHold,
+                    [this] { return dirty_ <= limits_.most || failed_ || stop_; });
 }
 
 }  // namespace nvm::backend::journal

@@ -18,6 +18,16 @@
 //   5. After a failed write or sync nothing more is written, and every commit that has not returned
 //      yet, and every later one, is refused with that error.
 //
+//   6. The content of a large new block may go to the pool's file itself, synced before its
+//   commit's
+//      record is written (write_direct): where chunks were free at
+//      an earlier cut, with nothing stored there since, all cuts being durable; and only pages of
+//      which no living record has a line, so that no replay lays an old one over them.
+//   7. What is free at a durable cut, and at the moment, may lose its content (Space): in memory,
+//   in
+//      the file, or by a checkpoint that leaves it out. Not a free block's first page, where
+//      libpmemobj keeps a node of its list of free blocks, unflushed.
+//
 // What lies below `first_byte` (headers, descriptor and lanes, all of it libpmemobj's own) is never
 // written: it stays as it was when the pool was opened, clean.
 //
@@ -42,6 +52,8 @@
 
 #include "backend/backend.h"
 #include "backend/journal/journal_file.h"
+#include "backend/journal/rules.h"
+#include "backend/journal/space.h"
 #include "backend/journal/unit_set.h"
 #include "pmem/error.h"
 
@@ -53,11 +65,16 @@ struct Host {
   unsigned mode = 0600;  // of the journal's file
   Identity identity;
   uint64_t first_byte = 0;  // stores below it are not recorded
+  uint64_t first_zone = 0;  // where the heap's chunks are counted from
   // A new pool that has no name yet: nothing is recorded before settle().
   bool fresh = false;
   // Writes and syncs the mark in the pool's header that says that there is a journal, or removes
   // it.
   std::function<void(bool)> mark;
+  // Calls visit(begin, end) for each free block of whole chunks in the pool mapped there,
+  // ascending.
+  using Visit = std::function<void(uint64_t begin, uint64_t end)>;
+  std::function<void(const char* base, uint64_t size, const Visit& visit)> free_blocks;
 };
 
 class Journal final : public Backend {
@@ -69,11 +86,13 @@ class Journal final : public Backend {
   Kind kind() const noexcept override { return Kind::journal; }
   void flush(const void* address, size_t length) noexcept override;
   void drain() noexcept override {}
-  void attached(const void* base, size_t length) noexcept override;
+  void attached(const void* base, size_t length) override;
   void detached() noexcept override { base_ = nullptr; }
 
   void serve(const Quietly& quietly) override { quietly_ = quietly; }
   void reserve(uint64_t more_lines) override;
+  void fresh(const void* address, size_t length) noexcept override;
+  void admit() override;
   void forget(const void* address, size_t length) noexcept override;
   Ticket cut() override;
   void wait(Ticket ticket, Promise promise) override;
@@ -85,13 +104,18 @@ class Journal final : public Backend {
   using Lock = std::unique_lock<std::mutex>;
   using Pages = std::vector<uint64_t>;
 
+  void mark_lines(uint64_t begin, uint64_t end);
   void open_journal();
-  void back_granules();
+  void back_lines();
+  bool may_be_direct(uint64_t page) const;
+  void write_direct(Lock& lock);
+  void write_pages(const Pages& pages);
   void check_not_failed(const Lock& lock) const;
   void fail(const Error& error) noexcept;
   Ticket cut_lines(const Lock& lock);
   bool write_alone(Lock& lock, const std::function<void(DiskFile&)>& write);
   void lead(Lock& lock, Promise promise);
+  void hold_back(Lock& lock);
 
   void start_thread();
   void run_thread() noexcept;
@@ -100,6 +124,12 @@ class Journal final : public Backend {
   void zero_ahead(Lock& lock);
   bool is_quiet(const std::function<void()>& work);
   bool write_checkpoint();
+  bool begin_checkpoint();
+  void leave_out_free_pages();
+  void punch_holes();
+  bool offer_free_blocks();
+  bool offer_holes();
+  bool punch_some(uint64_t& from);
   bool write_batches();
   void copy_batch(size_t from, std::vector<char>& to) const;
   void write_batch(size_t from, const std::vector<char>& bytes);
@@ -107,22 +137,37 @@ class Journal final : public Backend {
   void give_back();
   void drop_equal(const Pages& pages, size_t from, std::vector<char>& buffer);
 
+  // How many pages may have memory of their own, of what there is.
+  struct Limits {
+    size_t kept;     // that equal the file's
+    size_t dirty;    // before a checkpoint is due
+    size_t most;     // dirty ones, before commits wait for it
+    size_t touched;  // in one transaction
+  };
+  static Limits limits();
+
   const std::unique_ptr<DiskFile> pool_;
   const Host host_;
+  const Limits limits_ = limits();
   char* base_ = nullptr;
   uint64_t size_ = 0;
   std::vector<std::pair<const void*, size_t>> early_;  // flushed before the address was known
 
   // used by the owner of the pool
-  UnitSet lines_{6};      // stored to since the last cut
-  UnitSet pages_{12};     // stored to since the last checkpoint began
-  UnitSet private_{12};   // that have a page of memory of their own
-  UnitSet granules_{18};  // of the pool's file that have blocks on the medium, as far as known
-  size_t backed_ = 0;     // how many of lines_ have been looked at for that
-  bool fresh_ = false;
+  UnitSet lines_{6};     // stored to since the last cut
+  UnitSet touched_{12};  // the pages of these and of direct_
+  UnitSet pages_{12};    // stored to since the last checkpoint began
+  UnitSet living_{12};   // stored to before, with records that it will retire
+  UnitSet direct_{12};   // of new blocks: stored to since the last cut, whole
+  std::vector<std::pair<uint64_t, uint64_t>> fresh_;  // the newest blocks: begin, end
+  Pages written_directly_;                            // since the last checkpoint began
+  Space space_;
+  size_t backed_ = 0;  // how many of lines_ it has been told
+  bool nameless_ = false;
   bool lost_ = false;  // there was no memory to remember a line in
 
   // used by whoever writes a checkpoint
+  UnitSet private_{12};      // pages that have memory of their own, and equal the file's if written
   Pages checkpoint_;         // its pages, ascending
   size_t checkpointed_ = 0;  // of them, so many are written
 
@@ -131,11 +176,13 @@ class Journal final : public Backend {
   std::condition_variable changed_;
   std::unique_ptr<JournalFile> journal_;
   std::vector<Write> pending_;
-  uint64_t cut_ = 0;      // sequence numbers: of the last record cut,
-  uint64_t written_ = 0;  // of the last one written,
-  uint64_t durable_ = 0;  // of the last one on stable storage
-  bool writing_ = false;  // somebody writes or syncs the journal, without the mutex
-  bool due_ = false;      // a checkpoint should be written
+  uint64_t cut_ = 0;            // sequence numbers: of the last record cut,
+  uint64_t written_ = 0;        // of the last one written,
+  uint64_t durable_ = 0;        // of the last one on stable storage
+  bool pool_unsynced_ = false;  // the pool's file was written to for the next record
+  bool writing_ = false;        // somebody writes or syncs the journal, without the mutex
+  size_t dirty_ = 0;            // pages that the next checkpoints will write or give back
+  bool due_ = false;            // a checkpoint should be written
   bool stop_ = false;
   std::optional<Error> failed_;
   Quietly quietly_;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "backend/journal/rules.h"
 #include "pmem/error.h"
 
 namespace nvm::backend::journal {
@@ -80,14 +81,17 @@ class Reader {
     need(sizeof(RecordHeader));
     RecordHeader header{};
     std::memcpy(&header, bytes(), sizeof header);
-    if (header.sequence != sequence || header.generation != generation_ ||
+    const bool is_next = header.sequence == sequence && header.generation == generation_;
+    if ((!is_next && holds(Rule::records_are_of_their_generation)) ||
         header.bytes > half_ - at_ - sizeof header) {
       return false;
     }
     const uint64_t total = sizeof header + header.bytes;
     need(total);
     constexpr size_t covered = offsetof(RecordHeader, bytes);
-    if (XXH3_64bits(bytes() + covered, total - covered) != header.checksum) return false;
+    if (XXH3_64bits(bytes() + covered, total - covered) != header.checksum &&
+        holds(Rule::records_are_whole))
+      return false;
     if ((header.flags & kAway) != 0) {
       if (!fetch_away(header)) return false;
     } else {

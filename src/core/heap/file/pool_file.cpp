@@ -65,6 +65,7 @@ void PoolFile::set_value(Action& action, uint64_t* word, uint64_t value) noexcep
 }
 
 void PoolFile::defer_free(Action& action, Offset block) noexcept {
+  freed_ = true;
   pmemobj_defer_free(pool_, PMEMoid{pool_id_, block}, &action);
 }
 
@@ -151,17 +152,22 @@ void PoolFile::start_again() {
 
 SharedMapping PoolFile::share(Offset begin, uint64_t size) const {
   require_writable();
-  if (journals()) {
-    throw_error(ErrorKind::buffer, path_,
-                "writable buffers are not available on the journal backend: copy the bytes");
-  }
   std::vector<FilePiece> pieces;
+  if (shared_pages_) {
+    std::shared_ptr<const void> lease = shared_pages_->take(begin, size);
+    pieces.push_back({shared_pages_->memory(), begin, size});
+    return {std::move(pieces), false, path_, std::move(lease)};
+  }
   if (set_) {
     pieces = set_->pieces(0, begin, size);
   } else {
     pieces.push_back({Fd(::open(lock_fd_.path().c_str(), O_RDWR | O_CLOEXEC)), begin, size});
   }
   return {std::move(pieces), backend_->kind() == backend::Kind::dax, path_};
+}
+
+void PoolFile::settle_shared() noexcept {
+  if (shared_pages_) shared_pages_->settle();
 }
 
 // ---- The end
@@ -181,6 +187,7 @@ void PoolFile::abandon_in_child() noexcept {
   if (pool_ != nullptr) {
     backend_->abandon();
     backend::detach(base_);
+    if (shared_pages_) shared_pages_->forked();
     if (!overlay_privately(base_, size_, plain_fd_.get())) overlay_privately(base_, size_, -1);
   }
   if (new_file_) new_file_->forget();

@@ -35,6 +35,7 @@
 #include "heap/file/private_mapping.h"
 #include "heap/file/set_files.h"
 #include "heap/file/shared_mapping.h"
+#include "heap/file/shared_pages.h"
 #include "heap/format.h"
 #include "heap/layout/pmdk_layout.h"
 
@@ -121,6 +122,9 @@ class PoolFile {
   void cancel(Action* actions, size_t count) noexcept;
   void set_value(Action& action, uint64_t* word, uint64_t value) noexcept;
   void defer_free(Action& action, Offset block) noexcept;
+  // Whether a free may have been published since the last settled_frees().
+  bool has_freed() const noexcept { return freed_; }
+  void settled_frees() noexcept { freed_ = false; }
   // All of the actions or none, whenever the power fails; durable when it returns.
   // REQUIRES: count <= kMaxActions. Throws Error(internal) if not; they are still reserved then.
   void publish(Action* actions, size_t count);
@@ -137,8 +141,11 @@ class PoolFile {
   // system has no room; the pool is open again as it was.
   void grow();
 
-  // A mapping of its own of some of the pool's bytes. Throws Error(buffer). REQUIRES: writable.
+  // A mapping of its own of some of the pool's bytes. Throws Error(buffer). REQUIRES: writable, and
+  // that nobody changes the pool meanwhile but through such mappings.
   SharedMapping share(Offset begin, uint64_t size) const;
+  // Gives back what mappings that are gone took. REQUIRES: no other thread is inside.
+  void settle_shared() noexcept;
 
   // Brings the file itself up to date, for a backend that keeps changes elsewhere. Throws
   // Error(os); what was promised is recovered by the next open then. REQUIRES: nothing is changed
@@ -189,6 +196,7 @@ class PoolFile {
   bool broken_ = false;
   bool forked_ = false;
   bool replace_ = false;
+  bool freed_ = false;
   PMEMobjpool* pool_ = nullptr;
   char* base_ = nullptr;
   uint64_t size_ = 0;
@@ -204,8 +212,9 @@ class PoolFile {
   Fd plain_fd_;     // the same file without any lock: for private mappings
   Fd replaced_fd_;  // the file that finish_creation() replaces, locked
   std::unique_ptr<NewFile> new_file_;
-  std::unique_ptr<SetFiles> set_;             // instead of the three above
-  std::unique_ptr<backend::Backend> copies_;  // of a pool set with replicas
+  std::unique_ptr<SetFiles> set_;              // instead of the three above
+  std::unique_ptr<backend::Backend> copies_;   // of a pool set with replicas
+  std::shared_ptr<SharedPages> shared_pages_;  // on the journal backend, for buffers
   AllocClasses classes_;
   PrivateMapping mapping_;  // of a pool opened for reading
 };

@@ -8,6 +8,7 @@
 
 #include "backend/journal/recovery.h"
 #include "heap/file/posix_file.h"
+#include "heap/layout/heap_walk.h"
 #include "heap/layout/pool_header.h"
 
 namespace nvm::heap {
@@ -54,6 +55,28 @@ void write_mark(DiskFile& pool, bool present) {
   set_journal_mark(header, present);
   pool.write(&header, sizeof header, 0);
   pool.sync();
+}
+
+void visit_free_blocks_of(const HeapView& heap, uint32_t zone, const journal::Host::Visit& visit) {
+  const uint32_t chunks = heap.chunks_of(zone);
+  for (uint32_t index = 0; index < chunks;) {
+    const Chunk chunk = heap.chunk_at(zone, index);
+    index += chunk.chunks;
+    if (chunk.type == pmdk::ChunkType::free)
+      visit(heap.chunk_offset(zone, chunk.index), heap.chunk_offset(zone, index));
+  }
+}
+
+// Those of a damaged zone are left alone, from the damage on.
+void visit_free_blocks(const char* base, uint64_t size, const journal::Host::Visit& visit) {
+  const HeapView heap(base, size);
+  for (uint32_t zone = 0; zone < heap.zones(); ++zone) {
+    try {
+      visit_free_blocks_of(heap, zone, visit);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::corrupt) throw;
+    }
+  }
 }
 
 // The journal, null if there is none. Throws Error(corrupt) if it is missing and needed.
@@ -121,8 +144,10 @@ std::unique_ptr<backend::Backend> make_journal(int pool_fd, const std::string& p
   host.mode = status_of(pool_fd, pool).st_mode & kPermissions;
   host.identity = identity_of(*file);
   host.first_byte = pmdk::kHeapOffset;
+  host.first_zone = pmdk::kFirstZone;
   host.fresh = fresh;
   host.mark = [disk](bool present) { write_mark(*disk, present); };
+  host.free_blocks = visit_free_blocks;
   return std::make_unique<journal::Journal>(std::move(file), std::move(host));
 }
 

@@ -223,6 +223,7 @@ void PoolFile::start_existing(bool logs_extended) {
     mend_footers(base_, size_);
     classes_.register_all(pool_, path_);
     pool_id_ = pmemobj_oid(base_ + root_).pool_uuid_lo;
+    if (journals()) shared_pages_ = std::make_shared<SharedPages>(base_, size_, plain_fd_, path_);
   } catch (...) {
     stop();
     throw;
@@ -388,6 +389,8 @@ void PoolFile::stop() noexcept {
   const backend::Opening closing(*backend_);
   backend::detach(base_);
   copies_.reset();
+  if (shared_pages_) shared_pages_->detach();
+  shared_pages_.reset();
   pmemobj_close(pool_);
   pool_ = nullptr;
   base_ = nullptr;

@@ -29,7 +29,9 @@ bool map_piece(void* place, const FilePiece& piece, bool durable) noexcept {
 
 }  // namespace
 
-SharedMapping::SharedMapping(std::vector<FilePiece> pieces, bool durable, const std::string& name) {
+SharedMapping::SharedMapping(std::vector<FilePiece> pieces, bool durable, const std::string& name,
+                             std::shared_ptr<const void> lease)
+    : lease_(std::move(lease)) {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   FilePiece& first = pieces.front();
   skipped_ = first.begin % page;
@@ -67,6 +69,7 @@ void SharedMapping::swap(SharedMapping& other) noexcept {
   std::swap(pieces_, other.pieces_);
   std::swap(pages_, other.pages_);
   std::swap(length_, other.length_);
+  std::swap(lease_, other.lease_);
   std::swap(skipped_, other.skipped_);
 }
 

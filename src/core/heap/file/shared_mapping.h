@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,8 +24,10 @@ class SharedMapping {
   SharedMapping() = default;
   // Of the pieces' bytes one after the other, which the files have; all but the first begin, and
   // all but the last end, with a page. `durable`: flushed lines are to be on the medium without a
-  // sync (MAP_SYNC), where the file system can. Throws Error(buffer).
-  SharedMapping(std::vector<FilePiece> pieces, bool durable, const std::string& name);
+  // sync (MAP_SYNC), where the file system can. `lease` lives as long as the mapping. Throws
+  // Error(buffer).
+  SharedMapping(std::vector<FilePiece> pieces, bool durable, const std::string& name,
+                std::shared_ptr<const void> lease = nullptr);
   ~SharedMapping();
   SharedMapping(SharedMapping&& other) noexcept;
   SharedMapping& operator=(SharedMapping&& other) noexcept;
@@ -41,7 +44,8 @@ class SharedMapping {
 
   std::vector<FilePiece> pieces_;  // of whole pages
   char* pages_ = nullptr;
-  uint64_t length_ = 0;   // of the pages
+  uint64_t length_ = 0;  // of the pages
+  std::shared_ptr<const void> lease_;
   uint64_t skipped_ = 0;  // bytes of the first page before the data
 };
 

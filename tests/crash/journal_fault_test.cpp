@@ -1,0 +1,252 @@
+// The journal backend on a disk that fails: each write, sync and allocation in turn.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "backend/journal/journal_file.h"
+#include "collect/check.h"
+#include "crash/dump.h"
+#include "crash/workload.h"
+
+namespace nvm::crash {
+namespace {
+
+using backend::DiskFile;
+namespace journal = backend::journal;
+
+enum class Call { write, sync, allocate };
+
+// Lets one call fail, and counts them.
+class Fault final : public backend::DiskObserver {
+ public:
+  Fault(Call call, uint64_t number, int error) : call_(call), number_(number), error_(error) {
+    backend::set_disk_observer(this);
+  }
+  ~Fault() override { backend::set_disk_observer(nullptr); }
+  Fault(const Fault&) = delete;
+  Fault& operator=(const Fault&) = delete;
+
+  std::unique_ptr<DiskFile> wrap(std::unique_ptr<DiskFile> file) override;
+  void created(const std::string&) override {}
+  void removed(const std::string&) override {}
+
+  bool happened() const { return happened_; }
+  const std::string& path() const { return path_; }
+
+  void on(Call call, const std::string& path) {
+    if (call != call_ || count_.fetch_add(1) != number_) return;
+    happened_ = true;
+    path_ = path;
+    throw Error(ErrorKind::os, "'" + path + "': made to fail", error_, path);
+  }
+
+ private:
+  Call call_;
+  uint64_t number_;
+  int error_;
+  std::atomic<uint64_t> count_{0};
+  std::atomic<bool> happened_{false};
+  std::string path_;
+};
+
+class FaultyFile final : public DiskFile {
+ public:
+  FaultyFile(std::unique_ptr<DiskFile> file, Fault& fault)
+      : file_(std::move(file)), fault_(fault) {}
+
+  const std::string& path() const noexcept override { return file_->path(); }
+  uint64_t size() override { return file_->size(); }
+  void read(void* buffer, size_t length, uint64_t offset) override {
+    file_->read(buffer, length, offset);
+  }
+  void write(const void* data, size_t length, uint64_t offset) override {
+    fault_.on(Call::write, path());
+    file_->write(data, length, offset);
+  }
+  void sync() override {
+    fault_.on(Call::sync, path());
+    file_->sync();
+  }
+  void allocate(uint64_t begin, uint64_t length) override {
+    fault_.on(Call::allocate, path());
+    file_->allocate(begin, length);
+  }
+  void punch(uint64_t begin, uint64_t length) override { file_->punch(begin, length); }
+  void truncate(uint64_t size) override { file_->truncate(size); }
+
+ private:
+  std::unique_ptr<DiskFile> file_;
+  Fault& fault_;
+};
+
+std::unique_ptr<DiskFile> Fault::wrap(std::unique_ptr<DiskFile> file) {
+  return std::make_unique<FaultyFile>(std::move(file), *this);
+}
+
+class JournalFault : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/dev/shm/nvm-fault-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    half_bytes_ = std::exchange(journal::wanted_half_bytes, journal::kLeastHalfBytes);
+  }
+  void TearDown() override {
+    journal::wanted_half_bytes = half_bytes_;
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::shared_ptr<Pool> open() const {
+    heap::OpenOptions options;
+    options.path = folder_ + "/pool";
+    options.limit = heap::kMinPoolSize;
+    options.backend = backend::Kind::journal;
+    return Pool::open(options, object::initialize, object::destroy);
+  }
+
+  static std::vector<Step> changes() {
+    static const std::string large(150'000, 'l');
+    std::vector<Step> steps{assign_root([](Values& v) { return v.list({}); })};
+    for (int i = 0; i < 60; ++i) steps.push_back(append(text(std::string(900, 'a'))));
+    steps.push_back(transaction({append(text(large)), set_at(1, integer(1)), pop()}));
+    steps.push_back(append(text(large)));
+    for (int i = 0; i < 20; ++i) steps.push_back(pop());
+    for (int i = 0; i < 300; ++i) steps.push_back(append(text(std::string(900, 'b'))));
+    return steps;
+  }
+
+  // How the pool looks before each change, and after the last.
+  std::vector<std::string> history() const {
+    std::shared_ptr<Pool> pool = open();
+    std::vector<std::string> states{dump(*pool)};
+    for (const Step& step : changes()) {
+      step(*pool);
+      states.push_back(dump(*pool));
+    }
+    pool->close();
+    std::filesystem::remove(folder_ + "/pool");
+    return states;
+  }
+
+  // Makes the changes until one fails; returns how many did not.
+  static size_t run(Pool& pool, std::optional<Error>& failure) {
+    size_t done = 0;
+    for (const Step& step : changes()) {
+      try {
+        step(pool);
+      } catch (const Error& error) {
+        failure.emplace(error);
+        return done;
+      }
+      ++done;
+    }
+    return done;
+  }
+
+  static void expect_sound(Pool& pool) {
+    pool.own(-1);
+    EXPECT_TRUE(collect::check(pool).findings.empty());
+    pool.disown();
+  }
+
+  std::string folder_;
+  uint64_t half_bytes_ = 0;
+};
+
+// A failed write or sync: the error names file and cause, nothing more is done, and the next open
+// finds all that was acknowledged.
+class JournalBreaks : public JournalFault, public testing::WithParamInterface<Call> {
+ protected:
+  static void expect_named(const Error& failure) {
+    EXPECT_EQ(failure.kind(), ErrorKind::os);
+    EXPECT_EQ(failure.error_number(), EIO);
+    EXPECT_NE(std::string(failure.what()).find("made to fail"), std::string::npos)
+        << failure.what();
+    EXPECT_NE(std::string(failure.what()).find("/pool"), std::string::npos) << failure.what();
+  }
+
+  // Returns how many changes were acknowledged, and whether the fault happened.
+  std::pair<size_t, bool> run_with_fault(uint64_t number) {
+    const std::shared_ptr<Pool> pool = open();
+    const Fault fault(GetParam(), number, EIO);
+    std::optional<Error> failure;
+    const size_t done = run(*pool, failure);
+    if (failure) {
+      expect_named(*failure);
+      std::optional<Error> again;
+      EXPECT_EQ(run(*pool, again), 0u);
+      if (again) expect_named(*again);
+    }
+    try {
+      pool->close();
+    } catch (const Error& error) {
+      expect_named(error);
+    }
+    return {done, fault.happened()};
+  }
+};
+
+TEST_P(JournalBreaks, NothingAcknowledgedIsLost) {
+  open()->close();
+  const std::vector<std::string> states = history();
+  size_t faults = 0;
+  for (uint64_t number = 0;; number += 1 + number / 12) {
+    open()->close();
+    const auto [done, happened] = run_with_fault(number);
+    if (!happened) break;
+    ++faults;
+    const std::shared_ptr<Pool> pool = open();
+    const std::string found = dump(*pool);
+    // The change that was said to have failed may be there: its record may have been written.
+    EXPECT_TRUE(found == states[done] || (done + 1 < states.size() && found == states[done + 1]))
+        << "fault " << number << ", " << done << " changes";
+    expect_sound(*pool);
+    pool->close();
+    std::filesystem::remove(folder_ + "/pool");
+  }
+  EXPECT_GT(faults, 10u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, JournalBreaks, testing::Values(Call::write, Call::sync),
+                         [](const auto& tested) {
+                           return std::string(tested.param == Call::write ? "Write" : "Sync");
+                         });
+
+// No room: the change is undone, and the pool goes on.
+TEST_F(JournalFault, AFullDiskUndoesTheChange) {
+  open()->close();
+  const std::vector<std::string> states = history();
+  size_t faults = 0;
+  for (uint64_t number = 0;; ++number) {
+    open()->close();
+    std::shared_ptr<Pool> pool = open();
+    {
+      const Fault fault(Call::allocate, number, ENOSPC);
+      std::optional<Error> failure;
+      const size_t done = run(*pool, failure);
+      if (!fault.happened()) break;
+      ++faults;
+      if (failure) {
+        EXPECT_EQ(failure->error_number(), ENOSPC);
+        EXPECT_EQ(dump(*pool), states[done]) << "fault " << number;
+      }
+      std::optional<Error> none;
+      EXPECT_EQ(run(*pool, none), states.size() - 1) << (none ? none->what() : "");
+      EXPECT_EQ(dump(*pool), states.back());
+      expect_sound(*pool);
+      pool->close();
+    }
+    pool = open();
+    EXPECT_EQ(dump(*pool), states.back());
+    pool->close();
+    std::filesystem::remove(folder_ + "/pool");
+  }
+  EXPECT_GT(faults, 5u);
+}
+
+}  // namespace
+}  // namespace nvm::crash
