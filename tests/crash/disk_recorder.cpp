@@ -1,56 +1,67 @@
 #include "crash/disk_recorder.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
+
+#include "forwarding_file.h"
 
 namespace nvm::crash {
 namespace {
 
 constexpr uint64_t kSector = 512;
+constexpr auto kLongestWait = std::chrono::seconds(20);
 
-class RecordedFile final : public backend::DiskFile {
+DiskRecorder* the_recorder = nullptr;
+
+class RecordedFile final : public backend::ForwardingFile {
  public:
   RecordedFile(std::unique_ptr<DiskFile> file, DiskRecorder& recorder)
-      : file_(std::move(file)), recorder_(recorder) {}
+      : ForwardingFile(std::move(file)), recorder_(recorder) {}
 
-  const std::string& path() const noexcept override { return file_->path(); }
-  uint64_t size() override { return file_->size(); }
-  void read(void* buffer, size_t length, uint64_t offset) override {
-    file_->read(buffer, length, offset);
-  }
   void write(const void* data, size_t length, uint64_t offset) override {
     const auto* bytes = static_cast<const char*>(data);
     recorder_.add({DiskEvent::Kind::write, path(), offset, {bytes, bytes + length}});
-    file_->write(data, length, offset);
+    ForwardingFile::write(data, length, offset);
   }
+  // Nothing is cut for real.
   void sync() override {
     const size_t begun = recorder_.add({DiskEvent::Kind::sync_begun, path(), 0, {}});
+    recorder_.pause_if_held(path());
     recorder_.add({DiskEvent::Kind::sync_ended, path(), begun, {}});
   }
   void allocate(uint64_t begin, uint64_t length) override {
     const uint64_t before = size();
-    file_->allocate(begin, length);
+    ForwardingFile::allocate(begin, length);
     if (size() != before) recorder_.add({DiskEvent::Kind::truncated, path(), size(), {}});
   }
   void punch(uint64_t begin, uint64_t length) override {
     recorder_.add({DiskEvent::Kind::write, path(), begin, std::vector<char>(length)});
-    file_->punch(begin, length);
+    ForwardingFile::punch(begin, length);
   }
   void truncate(uint64_t size) override {
     recorder_.add({DiskEvent::Kind::truncated, path(), size, {}});
-    file_->truncate(size);
+    ForwardingFile::truncate(size);
   }
 
  private:
-  std::unique_ptr<DiskFile> file_;
   DiskRecorder& recorder_;
 };
 
 }  // namespace
 
-DiskRecorder::DiskRecorder() { backend::set_disk_observer(this); }
-DiskRecorder::~DiskRecorder() { backend::set_disk_observer(nullptr); }
+DiskRecorder::DiskRecorder() {
+  backend::set_disk_observer(this);
+  the_recorder = this;
+}
+DiskRecorder::~DiskRecorder() {
+  the_recorder = nullptr;
+  backend::set_disk_observer(nullptr);
+}
+DiskRecorder& DiskRecorder::current() { return *the_recorder; }
 
 std::unique_ptr<backend::DiskFile> DiskRecorder::wrap(std::unique_ptr<backend::DiskFile> file) {
   return std::make_unique<RecordedFile>(std::move(file), *this);
@@ -59,6 +70,7 @@ std::unique_ptr<backend::DiskFile> DiskRecorder::wrap(std::unique_ptr<backend::D
 size_t DiskRecorder::add(DiskEvent event) {
   const std::lock_guard lock(mutex_);
   events_.push_back(std::move(event));
+  changed_.notify_all();
   return events_.size() - 1;
 }
 
@@ -73,6 +85,41 @@ void DiskRecorder::acknowledge() { add({DiskEvent::Kind::acknowledged, {}, 0, {}
 std::vector<DiskEvent> DiskRecorder::take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(events_, {});
+}
+
+void DiskRecorder::hold_syncs(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  held_path_ = path;
+}
+
+void DiskRecorder::wait_for_held_sync() {
+  std::unique_lock lock(mutex_);
+  EXPECT_TRUE(changed_.wait_for(lock, kLongestWait, [this] { return is_paused_; }));
+}
+
+void DiskRecorder::release_syncs() {
+  const std::lock_guard lock(mutex_);
+  held_path_.clear();
+  released_at_ = events_.size();
+  changed_.notify_all();
+}
+
+void DiskRecorder::wait_for(DiskEvent::Kind kind, const std::string& path) {
+  std::unique_lock lock(mutex_);
+  EXPECT_TRUE(changed_.wait_for(lock, kLongestWait, [&] {
+    return std::any_of(
+        events_.begin() + static_cast<ptrdiff_t>(released_at_), events_.end(),
+        [&](const DiskEvent& event) { return event.kind == kind && event.path == path; });
+  }));
+}
+
+void DiskRecorder::pause_if_held(const std::string& path) {
+  std::unique_lock lock(mutex_);
+  if (path != held_path_) return;
+  is_paused_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return held_path_.empty(); });
+  is_paused_ = false;
 }
 
 // ---- Media

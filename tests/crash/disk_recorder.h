@@ -7,6 +7,7 @@
 // removed may be there or not until the next event.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -35,6 +36,9 @@ class DiskRecorder final : public backend::DiskObserver {
   DiskRecorder(const DiskRecorder&) = delete;
   DiskRecorder& operator=(const DiskRecorder&) = delete;
 
+  // The one there is.
+  static DiskRecorder& current();
+
   std::unique_ptr<backend::DiskFile> wrap(std::unique_ptr<backend::DiskFile> file) override;
   void created(const std::string& path) override;
   void removed(const std::string& path) override;
@@ -44,8 +48,21 @@ class DiskRecorder final : public backend::DiskObserver {
   size_t add(DiskEvent event);
   std::vector<DiskEvent> take();
 
+  // Lets the next syncs of that file not end before they are released. A wait that takes some
+  // seconds fails the test.
+  void hold_syncs(const std::string& path);
+  void wait_for_held_sync();
+  void release_syncs();
+  // Returns once such a thing has happened to the file since the syncs were released.
+  void wait_for(DiskEvent::Kind kind, const std::string& path);
+  void pause_if_held(const std::string& path);
+
  private:
   std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string held_path_;  // empty if none is held
+  bool is_paused_ = false;
+  size_t released_at_ = 0;
   std::vector<DiskEvent> events_;
 };
 

@@ -339,6 +339,33 @@ std::vector<Step> large_after_syncs() {
   return steps;
 }
 
+// A large text is taken away by a transaction that ends when a checkpoint has retired its records,
+// before it punches out what is free: nothing syncs the end of the text in between. The record of
+// many pieces, too large for the journal's halves, makes the checkpoint due.
+std::vector<Step> large_end_in_a_checkpoint() {
+  static const std::string large(2'500'000, 'y');
+  static const std::string piece(3'000, 'z');
+  const auto recorder = []() -> DiskRecorder& { return DiskRecorder::current(); };
+  const Step let_records_retire = [=](Pool& pool) {
+    recorder().release_syncs();
+    recorder().wait_for(DiskEvent::Kind::sync_ended, pool.path() + ".journal");
+  };
+  return {empty_list(),
+          append(text(large)),
+          [](Pool& pool) { pool.sync(); },
+          [=](Pool& pool) { recorder().hold_syncs(pool.path()); },
+          transaction(std::vector<Step>(100, append(text(piece)))),
+          [=](Pool&) { recorder().wait_for_held_sync(); },
+          transaction({set_at(0, integer(1)), let_records_retire}),
+          [=](Pool& pool) { recorder().wait_for(DiskEvent::Kind::write, pool.path()); },
+          append(integer(2))};
+}
+
+TEST_F(JournalCrash, HolesArePunchedWhereItWasDurablyFree) {
+  promise_ = backend::Promise::written;
+  expect_durable(large_end_in_a_checkpoint());
+}
+
 TEST_F(JournalCrash, ReusedPlacesKeepTheirNewContent) { expect_durable(reused_places()); }
 
 TEST_F(JournalCrash, LargeBlocksGoToThePoolItself) { expect_durable(large_changes()); }
@@ -418,6 +445,10 @@ INSTANTIATE_TEST_SUITE_P(
                             kWritten},
                     LeftOut{"NewBlocksWhereNoRecordLives",
                             Rule::new_blocks_lie_where_no_record_lives, reused_places, kDurable},
+                    LeftOut{"PagesAfterRecords", Rule::pages_are_written_after_their_records,
+                            many_changes, kWritten},
+                    LeftOut{"HolesWereDurablyFree", Rule::holes_were_durably_free,
+                            large_end_in_a_checkpoint, kWritten},
                     LeftOut{"PagesSynced", Rule::pages_are_synced_before_records_retire,
                             many_changes, kDurable},
                     LeftOut{"MarkBeforeTheFirstRecord",

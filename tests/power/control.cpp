@@ -9,6 +9,7 @@
 
 #include "backend/journal/disk_file.h"
 #include "backend/journal/format.h"
+#include "forwarding_file.h"
 #include "power/ledger.h"
 #include "power/workload.h"
 
@@ -18,28 +19,20 @@ using nvm::backend::DiskFile;
 
 constexpr uint64_t kHeaders = nvm::backend::journal::kHalvesOffset;
 
-class UnsyncedFile final : public DiskFile {
+class UnsyncedFile final : public nvm::backend::ForwardingFile {
  public:
   UnsyncedFile(std::unique_ptr<DiskFile> file, bool headers)
-      : file_(std::move(file)), syncs_headers_(headers) {}
+      : ForwardingFile(std::move(file)), syncs_headers_(headers) {}
 
-  const std::string& path() const noexcept override { return file_->path(); }
-  uint64_t size() override { return file_->size(); }
-  void read(void* buffer, size_t length, uint64_t offset) override {
-    file_->read(buffer, length, offset);
-  }
   void write(const void* data, size_t length, uint64_t offset) override {
     last_write_ = offset;
-    file_->write(data, length, offset);
+    ForwardingFile::write(data, length, offset);
   }
   void sync() override {
-    if (syncs_headers_ && last_write_ < kHeaders) file_->sync();
+    if (syncs_headers_ && last_write_ < kHeaders) ForwardingFile::sync();
   }
-  void allocate(uint64_t begin, uint64_t length) override { file_->allocate(begin, length); }
-  void truncate(uint64_t size) override { file_->truncate(size); }
 
  private:
-  std::unique_ptr<DiskFile> file_;
   bool syncs_headers_;
   uint64_t last_write_ = kHeaders;
 };

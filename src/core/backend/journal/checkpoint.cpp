@@ -62,10 +62,11 @@ void Journal::run_thread() noexcept {
   }
 }
 
-// Syncs what was committed relaxed, writes zeros ahead, and a checkpoint if one is due.
+// Writes zeros ahead, and a checkpoint if one is due; otherwise syncs what was committed relaxed,
+// which a checkpoint does too.
 void Journal::work(Lock& lock) {
-  if (cut_ > durable_ && !writing_) lead(lock, Promise::durable);
   zero_ahead(lock);
+  if (!due_ && cut_ > durable_ && !writing_) lead(lock, Promise::durable);
   if (!due_ || stop_ || failed_) return;
   lock.unlock();
   const bool done = write_checkpoint();

@@ -17,15 +17,12 @@
 //      last page of the last checkpoint.
 //   5. After a failed write or sync nothing more is written, and every commit that has not returned
 //      yet, and every later one, is refused with that error.
-//
 //   6. The content of a large new block may go to the pool's file itself, synced before its
-//   commit's
-//      record is written (write_direct): where chunks were free at
-//      an earlier cut, with nothing stored there since, all cuts being durable; and only pages of
-//      which no living record has a line, so that no replay lays an old one over them.
+//      commit's record is written (write_direct): where chunks were free at an earlier cut, with
+//      nothing stored there since, all cuts being durable; and only pages of which no living record
+//      has a line, so that no replay lays an old one over them.
 //   7. What is free at a durable cut, and at the moment, may lose its content (Space): in memory,
-//   in
-//      the file, or by a checkpoint that leaves it out. Not a free block's first page, where
+//      in the file, or by a checkpoint that leaves it out. Not a free block's first page, where
 //      libpmemobj keeps a node of its list of free blocks, unflushed.
 //
 // What lies below `first_byte` (headers, descriptor and lanes, all of it libpmemobj's own) is never
