@@ -15,6 +15,7 @@ class ForwardingFile : public DiskFile {
 
   const std::string& path() const noexcept override { return file_->path(); }
   uint64_t size() override { return file_->size(); }
+  uint64_t used() override { return file_->used(); }
   void read(void* buffer, size_t length, uint64_t offset) override {
     file_->read(buffer, length, offset);
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "backend/journal/journal.h"
+#include "backend/read_ahead.h"
 
 namespace nvm::backend::journal {
 namespace {
@@ -73,6 +74,7 @@ void Journal::work(Lock& lock) {
   if (done) {
     give_back();
     punch_holes();
+    limit_read_ahead(base_, size_, pool_->used());
   }
   lock.lock();
   if (done) due_ = false;

@@ -26,10 +26,11 @@ class PosixFile final : public DiskFile {
 
   const std::string& path() const noexcept override { return path_; }
 
-  uint64_t size() override {
-    struct stat status {};
-    if (::fstat(fd_, &status) != 0) fail(path_, "cannot look at the file", errno);
-    return static_cast<uint64_t>(status.st_size);
+  uint64_t size() override { return static_cast<uint64_t>(status().st_size); }
+
+  uint64_t used() override {
+    constexpr uint64_t stat_block = 512;  // POSIX: the unit of st_blocks on Linux
+    return static_cast<uint64_t>(status().st_blocks) * stat_block;
   }
 
   void read(void* buffer, size_t length, uint64_t offset) override {
@@ -89,6 +90,12 @@ class PosixFile final : public DiskFile {
   }
 
  private:
+  struct stat status() const {
+    struct stat status {};
+    if (::fstat(fd_, &status) != 0) fail(path_, "cannot look at the file", errno);
+    return status;
+  }
+
   int fd_;
   std::string path_;
 };

@@ -18,6 +18,8 @@ class DiskFile {
   virtual const std::string& path() const noexcept = 0;
   // Every method below throws Error(os) that names the file and the cause.
   virtual uint64_t size() = 0;
+  // Bytes of its blocks on the medium.
+  virtual uint64_t used() = 0;
   // Fills the buffer; what lies beyond the file's end reads as zeros.
   virtual void read(void* buffer, size_t length, uint64_t offset) = 0;
   virtual void write(const void* data, size_t length, uint64_t offset) = 0;

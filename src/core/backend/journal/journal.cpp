@@ -8,6 +8,7 @@
 #include <new>
 
 #include "backend/memory_limit.h"
+#include "backend/read_ahead.h"
 
 namespace nvm::backend::journal {
 namespace {
@@ -53,6 +54,7 @@ void Journal::attached(const void* base, size_t length) {
   size_ = length;
   space_.set_size(length);
   offer_free_blocks();
+  limit_read_ahead(base_, size_, pool_->used());
   for (const auto& [address, bytes] : std::exchange(early_, {})) flush(address, bytes);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "backend/read_ahead.h"
 #include "heap/file/posix_file.h"
 
 namespace nvm::heap {
@@ -13,12 +14,21 @@ namespace {
 constexpr int kPrivate = MAP_PRIVATE | MAP_NORESERVE;
 constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
+uint64_t used_by(const std::vector<FileRange>& ranges, const std::string& file) {
+  uint64_t used = 0;
+  for (const FileRange& range : ranges) {
+    if (range.fd >= 0) used += allocated_bytes(status_of(range.fd, file));
+  }
+  return used;
+}
+
 }  // namespace
 
 PrivateMapping::PrivateMapping(const std::vector<FileRange>& ranges, uint64_t size,
                                const std::string& file)
     : size_(size) {
   if (size == 0) throw_error(ErrorKind::corrupt, file, "the file is empty", EUCLEAN);
+  const uint64_t used = used_by(ranges, file);
   void* base = ::mmap(nullptr, size, PROT_NONE, kPrivate | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED) throw_os(file, "cannot map the file", errno);
   base_ = static_cast<char*>(base);
@@ -32,6 +42,7 @@ PrivateMapping::PrivateMapping(const std::vector<FileRange>& ranges, uint64_t si
     reset();
     throw_os(file, "cannot map the file", error);
   }
+  backend::limit_read_ahead(base_, size, used);
 }
 
 void PrivateMapping::reset() noexcept {
