@@ -22,11 +22,12 @@ class AllocClassesTest : public FileTest {
     return HeapView(file.base(), file.size()).chunk_at(found->zone, found->chunk);
   }
   std::unique_ptr<PoolFile> create_of_size(uint64_t size) {
-    // On a disk: blocks that are never touched take no memory.
+    // On a disk, where blocks that are never touched take no memory.
     std::filesystem::remove_all(folder_);
     make_folder("/tmp");
     OpenOptions large = options();
     large.limit = large.initial_size = size;
+    large.backend = backend::Kind::memory;
     auto file = PoolFile::open(large);
     file->finish_creation();
     return file;

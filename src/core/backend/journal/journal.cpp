@@ -155,17 +155,13 @@ void Journal::reserve(uint64_t more_lines) {
 // A run that has become free chunks since the last cut is still one in the last durable commit,
 // with a header that must stay: being free by now is not enough.
 bool Journal::may_be_direct(uint64_t page) const {
-  if (!space_.is_free(page * kPage) && holds(Rule::new_blocks_lie_where_chunks_were_free))
-    return false;
-  return !holds(Rule::new_blocks_lie_where_no_record_lives) ||
-         (!pages_.contains(page) && !living_.contains(page));
+  return space_.is_free(page * kPage) && !pages_.contains(page) && !living_.contains(page);
 }
 
 // Writes new blocks' pages to the pool's file before the commit that they are part of is decided;
 // those that must not go there are recorded. The mutex is let go meanwhile.
 void Journal::write_direct(Lock& lock) {
-  const bool all_durable =
-      durable_ == cut_ || !holds(Rule::new_blocks_lie_where_it_was_durably_free);
+  const bool all_durable = durable_ == cut_;
   Pages pages = direct_.take();
   std::sort(pages.begin(), pages.end());
   std::erase_if(pages, [&](uint64_t page) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "backend/journal/format.h"
-#include "backend/journal/rules.h"
 
 namespace nvm::backend::journal {
 
@@ -43,8 +42,7 @@ bool Space::punch(uint64_t begin, uint64_t end) {
   const auto is_hole = [](State state) { return state == State::hole; };
   if (std::all_of(parts.first_whole, parts.last_whole, is_hole)) return false;
   const auto may_be = [=](State state) { return is_hole(state) || state == State::offered; };
-  if (holds(Rule::holes_are_still_free) && !std::all_of(parts.first, parts.last, may_be))
-    return false;
+  if (!std::all_of(parts.first, parts.last, may_be)) return false;
   const uint64_t from = inside(begin);
   const uint64_t to = end / kPage * kPage;
   if (from < to) file_.punch(from, to - from);
