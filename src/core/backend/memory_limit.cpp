@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -11,20 +12,19 @@ namespace {
 
 constexpr uint64_t kNone = UINT64_MAX;
 
-uint64_t number_in(const std::string& path) {
+uint64_t number_in(const std::filesystem::path& path) {
   std::ifstream file(path);
   uint64_t number = 0;
   return file >> number ? number : kNone;  // "max", or no such file
 }
 
 // Of the group `path` and all above it.
-uint64_t least_limit(const std::string& hierarchy, std::string path, const std::string& name) {
+uint64_t least_limit(const std::filesystem::path& hierarchy, std::filesystem::path path,
+                     const char* name) {
   uint64_t least = kNone;
-  for (;;) {
-    least = std::min(least, number_in(hierarchy + path + "/" + name));
-    const size_t slash = path.find_last_of('/');
-    if (path.empty() || slash == std::string::npos) return least;
-    path.resize(slash);
+  for (;; path = path.parent_path()) {
+    least = std::min(least, number_in(hierarchy / path.relative_path() / name));
+    if (!path.has_relative_path()) return least;
   }
 }
 
