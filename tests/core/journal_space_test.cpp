@@ -150,6 +150,7 @@ class NewBlocks : public SpaceTest {
     Host host;
     host.journal_path = path("pool.journal");
     host.mark = [](bool) {};
+    host.check_whole = [] {};
     host.free_blocks = [this](const char*, uint64_t, const Host::Visit& visit) {
       for (const auto& [begin, end] : free_) visit(begin, end);
     };

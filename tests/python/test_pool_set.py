@@ -135,10 +135,13 @@ def test_a_part_that_is_truncated_under_an_open_pool_is_named_and_made_again(mir
         "import os, sys, nvm\n"
         "pool = nvm.open(sys.argv[1])\n"
         "os.truncate(sys.argv[2], 4096)\n"
-        "len(pool['large'])\n"
+        "try:\n"
+        "    len(pool['large'])\n"
+        "except OSError as error:\n"
+        "    sys.exit('cut it short' not in str(error))\n"
+        "sys.exit('nothing was noticed')\n"
     )
-    command = [sys.executable, "-c", script, mirrored, folder / "b"]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGBUS
+    subprocess.run([sys.executable, "-c", script, mirrored, folder / "b"], check=True)
     for look in (nvm.open, pmempool.info, lambda path: list(pmempool.chunks(path))):
         with pytest.raises(nvm.PoolCorruptError, match=str(folder / "b")):
             look(mirrored)

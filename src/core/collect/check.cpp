@@ -4,6 +4,7 @@
 
 #include "collect/census.h"
 #include "collect/paths.h"
+#include "heap/access.h"
 #include "heap/layout/heap_survey.h"
 #include "heap/layout/pool_header.h"
 #include "object/trace.h"
@@ -313,7 +314,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
 }  // namespace
 
 CheckReport check(Pool& pool, const object::HeldBy& held, const Progress& progress) {
-  return Checker(pool, held, progress).run();
+  return heap::whole(pool, [&] { return Checker(pool, held, progress).run(); });
 }
 
 }  // namespace nvm::collect

@@ -78,6 +78,7 @@ class Collector : public object::Tracer {
     pace_.begin(census_.entries().size());
     mark();
     examine_garbage();
+    pool_.check_whole();
     repair();
     sweep();
     note_heads();
@@ -287,7 +288,7 @@ class Collector : public object::Tracer {
 }  // namespace
 
 GcReport gc(Pool& pool, const object::HeldBy& held, const Progress& progress, bool list_garbage) {
-  return Collector(pool, held, progress, list_garbage).run();
+  return heap::whole(pool, [&] { return Collector(pool, held, progress, list_garbage).run(); });
 }
 
 }  // namespace nvm::collect

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "collect/census.h"
+#include "heap/access.h"
 #include "heap/layout/heap_walk.h"
 #include "object/record/class_table.h"
 #include "object/trace.h"
@@ -90,9 +91,7 @@ class Measure : public object::Tracer {
   TypeStats* current_ = nullptr;
 };
 
-}  // namespace
-
-Stats stats(Pool& pool, const Progress& progress) {
+Stats measure(Pool& pool, const Progress& progress) {
   Stats stats;
   const heap::PoolFile& file = pool.file();
   stats.size = file.size();
@@ -108,6 +107,12 @@ Stats stats(Pool& pool, const Progress& progress) {
   stats.classes = pool.root().class_count;
   stats.session = pool.session();
   return stats;
+}
+
+}  // namespace
+
+Stats stats(Pool& pool, const Progress& progress) {
+  return heap::whole(pool, [&] { return measure(pool, progress); });
 }
 
 }  // namespace nvm::collect

@@ -30,11 +30,27 @@ class Reading {
   bool shared_ = false;  // it had to wait, and shares ownership besides
 };
 
+// f(), if the pool's file was all there until its end; else Error(os), whatever f has made of it.
+template <class F>
+auto whole(Pool& pool, F&& f) try {
+  if constexpr (std::is_void_v<std::invoke_result_t<F&>>) {
+    std::forward<F>(f)();
+    pool.check_whole();
+  } else {
+    auto result = std::forward<F>(f)();
+    pool.check_whole();
+    return result;
+  }
+} catch (const Error&) {
+  pool.check_whole();
+  throw;
+}
+
 // Runs f() under the shared latch. f must not run code of the user, wait, or keep pointers.
 template <class F>
 auto read(Pool& pool, F&& f) {
   Reading reading(pool);
-  return std::forward<F>(f)();
+  return whole(pool, std::forward<F>(f));
 }
 
 // read(), if no other thread is inside a transaction; else nothing, and f has not run.
@@ -42,7 +58,7 @@ template <class F>
 auto try_read(Pool& pool, F&& f) -> std::optional<std::invoke_result_t<F&>> {
   if (!try_share(pool)) return std::nullopt;
   const std::shared_lock<Latch> latch(pool.latch(), std::adopt_lock);
-  return std::forward<F>(f)();
+  return whole(pool, std::forward<F>(f));
 }
 
 // Exclusive use of a pool for one operation.
@@ -92,11 +108,11 @@ auto mutate_owned(Pool& pool, F&& f) {
       std::lock_guard latch(pool.latch());
       Operation operation(pool);
       if constexpr (std::is_void_v<Result>) {
-        f(operation);
+        whole(pool, [&] { f(operation); });
         operation.commit();
         return;
       } else {
-        Result result = f(operation);
+        Result result = whole(pool, [&] { return f(operation); });
         operation.commit();
         return result;
       }
@@ -134,7 +150,7 @@ bool try_mutate(Pool& pool, F&& f) {
   Mutating mutating(pool, std::adopt_lock);
   std::lock_guard latch(pool.latch());
   Operation operation(pool);
-  std::forward<F>(f)(operation);
+  whole(pool, [&] { f(operation); });
   operation.commit();
   return true;
 }

@@ -84,6 +84,7 @@ void Pool::refresh_mapping() noexcept {
   size_ = file_->size();
   heap_begin_ = file_->heap_begin();
   root_ = file_->root();
+  lost_ = &file_->lost();
 }
 
 void Pool::start(Initializer initialize) {
@@ -190,6 +191,7 @@ void Pool::throw_not_open() const {
 }
 
 void Pool::throw_bad_offset(Offset offset, uint64_t bytes) const {
+  check_whole();
   throw Error(ErrorKind::corrupt,
               "damaged: " + std::to_string(bytes) + " bytes at offset " + std::to_string(offset) +
                   " are not within the heap",
@@ -197,6 +199,7 @@ void Pool::throw_bad_offset(Offset offset, uint64_t bytes) const {
 }
 
 void Pool::throw_bad_type(Offset offset, Type wanted) const {
+  check_whole();
   throw Error(ErrorKind::corrupt,
               "damaged: the object at offset " + std::to_string(offset) + " is not of type " +
                   std::to_string(static_cast<uint64_t>(wanted)),
@@ -222,6 +225,7 @@ bool Pool::try_own() {
 void Pool::check_owned() {
   try {
     check_open();
+    check_whole();
     check_not_failed();
     check_not_surveyed();
   } catch (...) {
@@ -273,7 +277,7 @@ bool Pool::free_step(Offset object) {
 }
 
 void Pool::collect_garbage(const std::function<void()>& between) {
-  if (!writable_ || collecting_ || state_.load() != State::open) return;
+  if (!writable_ || collecting_ || state_.load() != State::open || lost_->load()) return;
   if (garbage_.empty() && !handles_.any_released()) return;
   collecting_ = true;
   const Finally done([this] { collecting_ = false; });
@@ -363,6 +367,7 @@ std::optional<Error> Pool::shut() {
       collect_garbage();
     }
     try {
+      check_whole();
       file_->finish();
     } catch (const Error& error) {
       failure.emplace(error);

@@ -163,6 +163,11 @@ class Pool : public std::enable_shared_from_this<Pool> {
     if (state_.load(std::memory_order_acquire) != State::open) throw_not_open();
   }
   void check_writable() const;
+  // What every operation ends with, before it returns or commits what it has read: throws Error(os)
+  // if the file was not all there meanwhile.
+  void check_whole() const {
+    if (lost_->load(std::memory_order_relaxed)) file_->throw_lost();
+  }
   // What every operation begins with: takes ownership (waiting at most `timeout` seconds), aborting
   // what a dead thread left. Throws Error(transaction) in a transaction that has failed.
   void own(double timeout);
@@ -254,6 +259,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Offset heap_begin_ = 0;
   Offset root_ = 0;
   std::atomic<State> state_{State::open};
+  const BusGuard::Flag* lost_ = nullptr;  // never null
   bool flushes_ = true;   // false where stores are all that is needed: in memory without copies
   bool records_ = false;  // true on the journal backend: commits are cut and awaited
   bool writable_ = false;

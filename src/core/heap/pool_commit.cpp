@@ -44,6 +44,7 @@ PendingCommit Pool::pending(backend::Ticket ticket) noexcept {
 }
 
 PendingCommit Pool::cut_commit() {
+  check_whole();
   if (!records_ || in_transaction()) return {};
   try {
     const backend::Ticket ticket = file_->backend().cut();

@@ -177,10 +177,12 @@ void Journal::copy_batch(size_t from, std::vector<char>& to) const {
   for (size_t i = 0; i < count; ++i) {
     std::memcpy(to.data() + i * kPage, base_ + checkpoint_[from + i] * kPage, kPage);
   }
+  host_.check_whole();
 }
 
 // Pages that follow each other are written in one go.
 void Journal::write_batch(size_t from, const std::vector<char>& bytes) {
+  space_.check_size();
   const size_t count = batch_size(checkpoint_, from);
   for (size_t i = 0; i < count;) {
     size_t run = 1;

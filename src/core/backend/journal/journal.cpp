@@ -180,6 +180,8 @@ void Journal::write_direct(Lock& lock) {
 
 // Pages that follow each other are written in one go.
 void Journal::write_pages(const Pages& pages) {
+  host_.check_whole();
+  space_.check_size();
   for (size_t i = 0; i < pages.size();) {
     size_t next = i + 1;
     while (next < pages.size() && pages[next] == pages[next - 1] + 1) ++next;
@@ -227,6 +229,7 @@ Ticket Journal::cut_lines(const Lock& lock) {
     for (const uint64_t line : lines) pages_.mark_unit(line >> (kPageShift - kLineShift));
     touched_.clear();
     cut_ = journal_->append(lines, base_, pending_);
+    host_.check_whole();
   } catch (const Error& error) {
     fail(error);
     throw Error(*failed_);

@@ -72,6 +72,8 @@ struct Host {
   // ascending.
   using Visit = std::function<void(uint64_t begin, uint64_t end)>;
   std::function<void(const char* base, uint64_t size, const Visit& visit)> free_blocks;
+  // Throws Error(os) if part of the pool in memory is lost, which must not be written then.
+  std::function<void()> check_whole;
 };
 
 class Journal final : public Backend {

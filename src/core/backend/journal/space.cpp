@@ -1,8 +1,10 @@
 #include "backend/journal/space.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "backend/journal/format.h"
+#include "pmem/error.h"
 
 namespace nvm::backend::journal {
 
@@ -11,7 +13,16 @@ void Space::set_size(uint64_t size) {
   states_.assign(number_of(size) + 1, State::unknown);
 }
 
+void Space::check_size() const {
+  if (file_.size() >= size_) return;
+  throw Error(
+      ErrorKind::os,
+      "'" + file_.path() + "': another program has cut it short; nothing is written any more", EIO,
+      file_.path());
+}
+
 void Space::allocate(State& state, uint64_t offset) {
+  check_size();
   const uint64_t end = std::min(number_of(offset) * kGranule + origin_, size_);
   const uint64_t begin = end < kGranule ? 0 : number_of(offset) * kGranule + origin_ - kGranule;
   file_.allocate(begin, end - begin);

@@ -39,6 +39,10 @@ class Space {
     return state == State::offered || state == State::hole;
   }
 
+  // Throws Error(os) if the file has been cut short: a write would make it long again, with zeros
+  // in between that nobody could tell from content.
+  void check_size() const;
+
   // Of a free block. True if there is something to punch out: blocks that hold no whole granule are
   // left alone.
   bool offer(uint64_t begin, uint64_t end);

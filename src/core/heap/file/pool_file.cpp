@@ -34,6 +34,15 @@ void PoolFile::require_writable() const {
                         : "the pool is open for reading only",
                 EROFS);
   }
+  if (!is_callable()) throw_lost();
+}
+
+// Whether libpmemobj can be called: what it keeps in the pool's first pages while the pool is open,
+// pointers to functions among it, is looked at first, so that BusGuard knows of a loss before.
+bool PoolFile::is_callable() const noexcept {
+  static_cast<void>(*static_cast<const volatile char*>(base_));
+  static_cast<void>(*static_cast<const volatile char*>(base_ + pmdk::kDescriptorOffset));
+  return !lost_->load(std::memory_order_relaxed);
 }
 
 // ---- Blocks
@@ -57,16 +66,17 @@ Offset PoolFile::reserve(size_t bytes, BlockKind kind, Action& action) {
 }
 
 void PoolFile::cancel(Action* actions, size_t count) noexcept {
-  if (pool_ != nullptr && count != 0) pmemobj_cancel(pool_, actions, count);
+  if (pool_ != nullptr && count != 0 && is_callable()) pmemobj_cancel(pool_, actions, count);
 }
 
+// Where libpmemobj cannot be called an action is left alone: publish() refuses it.
 void PoolFile::set_value(Action& action, uint64_t* word, uint64_t value) noexcept {
-  pmemobj_set_value(pool_, &action, word, value);
+  if (is_callable()) pmemobj_set_value(pool_, &action, word, value);
 }
 
 void PoolFile::defer_free(Action& action, Offset block) noexcept {
   freed_ = true;
-  pmemobj_defer_free(pool_, PMEMoid{pool_id_, block}, &action);
+  if (is_callable()) pmemobj_defer_free(pool_, PMEMoid{pool_id_, block}, &action);
 }
 
 void PoolFile::publish(Action* actions, size_t count) {
@@ -141,6 +151,7 @@ void PoolFile::start_again() {
         broken_ = true;
         mapping_ = PrivateMapping(plain_fd_.get(), size_, path_);
         base_ = mapping_.base();
+        guard(base_, size_);
         throw;
       }
     }
@@ -156,18 +167,27 @@ SharedMapping PoolFile::share(Offset begin, uint64_t size) const {
   if (shared_pages_) {
     std::shared_ptr<const void> lease = shared_pages_->take(begin, size);
     pieces.push_back({shared_pages_->memory(), begin, size});
-    return {std::move(pieces), false, path_, std::move(lease)};
+    return {std::move(pieces), false, path_, lost_, std::move(lease)};
   }
   if (set_) {
     pieces = set_->pieces(0, begin, size);
   } else {
     pieces.push_back({Fd(::open(lock_fd_.path().c_str(), O_RDWR | O_CLOEXEC)), begin, size});
   }
-  return {std::move(pieces), backend_->kind() == backend::Kind::dax, path_};
+  return {std::move(pieces), backend_->kind() == backend::Kind::dax, path_, lost_};
 }
 
 void PoolFile::settle_shared() noexcept {
   if (shared_pages_) shared_pages_->settle();
+}
+
+// ---- Loss
+
+void PoolFile::throw_lost() const {
+  throw_error(ErrorKind::os, path_,
+              "part of the file cannot be reached any more: another program has cut it short, or "
+              "its medium fails; nothing is written any more",
+              EIO);
 }
 
 // ---- The end

@@ -29,6 +29,7 @@
 
 #include "backend/backend.h"
 #include "heap/file/alloc_classes.h"
+#include "heap/file/bus_guard.h"
 #include "heap/file/file_lock.h"
 #include "heap/file/new_file.h"
 #include "heap/file/posix_file.h"
@@ -147,6 +148,14 @@ class PoolFile {
   // Gives back what mappings that are gone took. REQUIRES: no other thread is inside.
   void settle_shared() noexcept;
 
+  // Whether part of the mapping has been lost (BusGuard): what was read since then may be wrong.
+  const BusGuard::Flag& lost() const noexcept { return *lost_; }
+  [[noreturn]] void throw_lost() const;
+  // Throws Error(os) if so.
+  void check_whole() const {
+    if (lost_->load(std::memory_order_relaxed)) throw_lost();
+  }
+
   // Brings the file itself up to date, for a backend that keeps changes elsewhere. Throws
   // Error(os); what was promised is recovered by the next open then. REQUIRES: nothing is changed
   // afterwards.
@@ -187,6 +196,9 @@ class PoolFile {
   uint64_t extend_file();
   void start_again();
   void require_writable() const;
+  bool is_callable() const noexcept;
+  void leave_behind() noexcept;
+  void guard(const void* base, uint64_t size) { guard_ = BusGuard(base, size, lost_); }
 
   std::string path_;
   Access access_ = Access::write;
@@ -217,6 +229,8 @@ class PoolFile {
   std::shared_ptr<SharedPages> shared_pages_;  // on the journal backend, for buffers
   AllocClasses classes_;
   PrivateMapping mapping_;  // of a pool opened for reading
+  std::shared_ptr<BusGuard::Flag> lost_ = std::make_shared<BusGuard::Flag>(false);
+  BusGuard guard_;  // of what base_ points to; ends before the mapping
 };
 
 }  // namespace nvm::heap

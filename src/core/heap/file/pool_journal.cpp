@@ -136,7 +136,8 @@ void lay_journal_over(char* base, uint64_t size, const std::string& pool) {
   set_journal_mark(header, false);
 }
 
-std::unique_ptr<backend::Backend> make_journal(int pool_fd, const std::string& pool, bool fresh) {
+std::unique_ptr<backend::Backend> make_journal(int pool_fd, const std::string& pool, bool fresh,
+                                               std::function<void()> check_whole) {
   std::unique_ptr<DiskFile> file = disk_file(pool_fd, pool);
   DiskFile* const disk = file.get();
   journal::Host host;
@@ -148,6 +149,7 @@ std::unique_ptr<backend::Backend> make_journal(int pool_fd, const std::string& p
   host.fresh = fresh;
   host.mark = [disk](bool present) { write_mark(*disk, present); };
   host.free_blocks = visit_free_blocks;
+  host.check_whole = std::move(check_whole);
   return std::make_unique<journal::Journal>(std::move(file), std::move(host));
 }
 

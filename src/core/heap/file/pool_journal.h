@@ -9,6 +9,7 @@
 //   meant.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,7 +31,8 @@ void recover_from_journal(int pool_fd, const std::string& pool);
 void lay_journal_over(char* base, uint64_t size, const std::string& pool);
 
 // A journal for the pool that is open as `pool_fd`, whose descriptor is not kept; `fresh` if the
-// pool has no name yet.
-std::unique_ptr<backend::Backend> make_journal(int pool_fd, const std::string& pool, bool fresh);
+// pool has no name yet. `check_whole` is Host's.
+std::unique_ptr<backend::Backend> make_journal(int pool_fd, const std::string& pool, bool fresh,
+                                               std::function<void()> check_whole);
 
 }  // namespace nvm::heap

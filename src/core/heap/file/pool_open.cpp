@@ -1,5 +1,6 @@
 // How a pool file is opened, created and closed.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -162,7 +163,9 @@ void PoolFile::open_existing(const OpenOptions& options, Opened opened) {
   bool raise = false;
   {
     const PrivateMapping view(plain_fd_.get(), size_of(status), path_);
+    const BusGuard guard(view.base(), view.size(), lost_);
     found = validate(view.base(), size_of(status), path_);
+    check_whole();
     raise = heap_end(view.base()) < found.size;
   }
   medium_ = backend::choose(lock_fd_.get(), path_, options.backend);
@@ -199,7 +202,7 @@ void PoolFile::make_backend() {
                 "nvm was imported, so that its calls do not arrive here",
                 ENOTSUP);
   }
-  backend_ = make_journal(lock_fd_.get(), path_, new_file_ != nullptr);
+  backend_ = make_journal(lock_fd_.get(), path_, new_file_ != nullptr, [this] { check_whole(); });
 }
 
 // The file is sparse: its size is no more than the addresses that the pool may have.
@@ -237,8 +240,10 @@ void PoolFile::open_for_reading(const OpenOptions& options) {
   medium_ = backend::choose(lock_fd_.get(), path_, options.backend);
   backend_ = backend::make(backend::Kind::memory);
   mapping_ = PrivateMapping(plain_fd_.get(), size_of(status), path_);
+  guard(mapping_.base(), mapping_.size());
   lay_journal_over(mapping_.base(), size_of(status), path_);
   const Validated found = validate(mapping_.base(), size_of(status), path_);
+  check_whole();
   base_ = mapping_.base();
   root_ = found.root;
   limit_ = size_;
@@ -374,9 +379,11 @@ void PoolFile::start(mode_t create_mode) {
   }
   if (pool_ == nullptr) throw_open_error(path_, error);
   base_ = reinterpret_cast<char*>(pool_);
+  guard(base_, size_);
   try {
     backend::attach(*backend_, base_, size_);
   } catch (...) {
+    guard_.reset();
     pmemobj_close(pool_);
     pool_ = nullptr;
     throw;
@@ -386,14 +393,27 @@ void PoolFile::start(mode_t create_mode) {
 
 void PoolFile::stop() noexcept {
   if (pool_ == nullptr) return;
+  const bool callable = is_callable();
   const backend::Opening closing(*backend_);
   backend::detach(base_);
   copies_.reset();
   if (shared_pages_) shared_pages_->detach();
   shared_pages_.reset();
-  pmemobj_close(pool_);
+  if (callable) {
+    pmemobj_close(pool_);
+  } else {
+    leave_behind();
+  }
+  guard_.reset();
   pool_ = nullptr;
   base_ = nullptr;
+}
+
+// What libpmemobj cannot close keeps its addresses, without memory behind them, and its file
+// descriptor until the process ends.
+void PoolFile::leave_behind() noexcept {
+  constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+  static_cast<void>(::mmap(base_, size_, PROT_NONE, flags, -1, 0));
 }
 
 }  // namespace nvm::heap

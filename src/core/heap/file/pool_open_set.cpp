@@ -63,7 +63,9 @@ void PoolFile::open_existing_set(const SetFiles::Request& request) {
   Validated found;
   {
     const PrivateMapping view = set_->map_privately();
+    const BusGuard guard(view.base(), view.size(), lost_);
     found = validate(view.base(), size_, path_);
+    check_whole();
   }
   root_ = found.root;
   set_->allocate_all();
@@ -78,7 +80,9 @@ void PoolFile::open_set_for_reading(SetFiles::Request request) {
   hold(SetFiles::open(request));
   backend_ = backend::make(backend::Kind::memory);
   mapping_ = set_->map_privately();
+  guard(mapping_.base(), mapping_.size());
   root_ = validate(mapping_.base(), size_, path_).root;
+  check_whole();
   base_ = mapping_.base();
 }
 

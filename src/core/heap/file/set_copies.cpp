@@ -94,9 +94,10 @@ bool copies_may_differ(const SetFiles& files) {
 
 void make_copies_equal(const SetFiles& files, backend::Backend& medium, const std::string& file) {
   const bool durable = medium.kind() == backend::Kind::dax;
-  const SharedMapping master(files.pieces(0, 0, files.size()), durable, file);
+  const auto lost = std::make_shared<BusGuard::Flag>(false);
+  const SharedMapping master(files.pieces(0, 0, files.size()), durable, file, lost);
   for (size_t r = 1; r < files.replicas(); ++r) {
-    const SharedMapping copy(files.pieces(r, 0, files.size()), durable, file);
+    const SharedMapping copy(files.pieces(r, 0, files.size()), durable, file, lost);
     copy_differing_pages(copy.data(), master.data(), files.size(), medium);
   }
 }

@@ -30,6 +30,7 @@ bool map_piece(void* place, const FilePiece& piece, bool durable) noexcept {
 }  // namespace
 
 SharedMapping::SharedMapping(std::vector<FilePiece> pieces, bool durable, const std::string& name,
+                             std::shared_ptr<BusGuard::Flag> lost,
                              std::shared_ptr<const void> lease)
     : lease_(std::move(lease)) {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -51,10 +52,12 @@ SharedMapping::SharedMapping(std::vector<FilePiece> pieces, bool durable, const 
     }
     next += piece.size;
   }
+  guard_ = BusGuard(pages_, length_, std::move(lost));
   pieces_ = std::move(pieces);
 }
 
 SharedMapping::~SharedMapping() {
+  guard_.reset();
   if (pages_ != nullptr) ::munmap(pages_, length_);
 }
 
@@ -69,6 +72,7 @@ void SharedMapping::swap(SharedMapping& other) noexcept {
   std::swap(pieces_, other.pieces_);
   std::swap(pages_, other.pages_);
   std::swap(length_, other.length_);
+  std::swap(guard_, other.guard_);
   std::swap(lease_, other.lease_);
   std::swap(skipped_, other.skipped_);
 }

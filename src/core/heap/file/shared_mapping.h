@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "heap/file/bus_guard.h"
 #include "heap/file/posix_file.h"
 
 namespace nvm::heap {
@@ -24,10 +25,10 @@ class SharedMapping {
   SharedMapping() = default;
   // Of the pieces' bytes one after the other, which the files have; all but the first begin, and
   // all but the last end, with a page. `durable`: flushed lines are to be on the medium without a
-  // sync (MAP_SYNC), where the file system can. `lease` lives as long as the mapping. Throws
-  // Error(buffer).
+  // sync (MAP_SYNC), where the file system can. `lost` is for BusGuard; `lease` lives as long as
+  // the mapping. Throws Error(buffer).
   SharedMapping(std::vector<FilePiece> pieces, bool durable, const std::string& name,
-                std::shared_ptr<const void> lease = nullptr);
+                std::shared_ptr<BusGuard::Flag> lost, std::shared_ptr<const void> lease = nullptr);
   ~SharedMapping();
   SharedMapping(SharedMapping&& other) noexcept;
   SharedMapping& operator=(SharedMapping&& other) noexcept;
@@ -45,6 +46,7 @@ class SharedMapping {
   std::vector<FilePiece> pieces_;  // of whole pages
   char* pages_ = nullptr;
   uint64_t length_ = 0;  // of the pages
+  BusGuard guard_;
   std::shared_ptr<const void> lease_;
   uint64_t skipped_ = 0;  // bytes of the first page before the data
 };
