@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-all test-core test-asan test-python test-pypy test-crash \
-        power-test lint format bench bench-pypy clean
+        power-test lint format bench bench-durable bench-pypy clean
 
 bootstrap = scripts/bootstrap.sh
 run_tests = $(bootstrap) test && scripts/test.sh
@@ -54,6 +54,10 @@ format:  ## lay out all sources
 bench:  ## measure beside the alternatives (ARGS=...)
 	@$(bootstrap) bench && scripts/build.sh package .venv
 	@.venv/bin/python -m bench $(ARGS)
+
+bench-durable:  ## what durability costs on a disk (ARGS="--folder DIR")
+	@$(bootstrap) bench && scripts/build.sh package .venv
+	@.venv/bin/python -m bench.durable $(ARGS)
 
 bench-pypy:  ## the same on PyPy, beside those that PyPy has
 	@$(bootstrap) test && scripts/build.sh package .venv-pypy

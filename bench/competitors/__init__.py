@@ -13,6 +13,7 @@ COMPETITORS = {
     "built-in": "builtin.Builtin",
     "nvm": "persistent.NvmMemory",
     "nvm-dax": "persistent.NvmDax",
+    "nvm-journal": "persistent.NvmJournal",
     "lmdb": "lmdb_database.Lmdb",
     "sqlite3": "sqlite_table.Sqlite",
     "shelve": "shelf.Shelve",
@@ -22,7 +23,7 @@ COMPETITORS = {
     "sqlitedict": "sqlite_dict.SqliteDictionary",
 }
 BASELINE = "built-in"
-OWN = ("nvm", "nvm-dax")
+OWN = ("nvm", "nvm-dax", "nvm-journal")
 
 
 def load(name: str) -> type[Competitor]:

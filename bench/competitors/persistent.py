@@ -1,4 +1,4 @@
-"""pynvm: on the memory backend, and on the dax backend with true flushes and fences."""
+"""pynvm: on each of its backends."""
 
 from __future__ import annotations
 
@@ -38,13 +38,16 @@ class Thing(pmemobj.PersistentObject):
 class Nvm(Competitor):
     """Each container has a place of its own in the pool."""
 
-    backend: Literal["memory", "dax"]
+    backend: Literal["memory", "dax", "journal"]
     kinds = frozenset(kind for kind, name in TYPES.items() if hasattr(pmemobj, name))
 
     def __init__(self, folder: Path, settings: Settings, writable: bool = True) -> None:
         super().__init__(folder, settings, writable)
         file = folder / f"{self.backend}.pool"
-        self.pool = nvm.open(file, "c" if writable else "r", backend=self.backend)
+        sync: Literal["commit", "relaxed"] = "commit" if settings.power else "relaxed"
+        if self.backend != "journal":
+            sync = "commit"
+        self.pool = nvm.open(file, "c" if writable else "r", backend=self.backend, sync=sync)
 
     @classmethod
     def version(cls) -> str:
@@ -102,3 +105,12 @@ class NvmDax(Nvm):
     @classmethod
     def survives(cls, settings: Settings) -> str:
         return f"{POWER} on persistent memory, {KILL} on other: lines written back and fenced"
+
+
+class NvmJournal(Nvm):
+    name = "nvm-journal"
+    backend = "journal"
+
+    @classmethod
+    def survives(cls, settings: Settings) -> str:
+        return f"{POWER}: one sync a commit" if settings.power else f'{KILL}: sync="relaxed"'

@@ -16,6 +16,9 @@ from bench import costs_table  # noqa: E402 - only with rich
 from bench.cases import CASES, compiled  # noqa: E402
 from bench.competitors import BASELINE, COMPETITORS, load  # noqa: E402
 from bench.costs import COSTS, counted_tables  # noqa: E402
+from bench.durable import commits, pools  # noqa: E402
+from bench.durable.__main__ import parts, table  # noqa: E402
+from bench.durable.figures import Figure  # noqa: E402
 from bench.group import MODES, Stage  # noqa: E402
 from bench.measure import Run, measure, timings  # noqa: E402
 from bench.opening import Place  # noqa: E402
@@ -254,3 +257,38 @@ def test_a_plot_is_drawn(tmp_path):
     file = tmp_path / "plot.svg"
     bench("--only", "object", "--size", SIZE, "--batch", BATCH, "--repeat", 1, "--plot", file)
     assert file.read_text().startswith("<?xml")
+
+
+# ---- Durability
+
+
+def test_a_figure_is_compared_with_its_aim():
+    assert Figure("a", 3, "us", "b", 2, 1.5).reached
+    assert not Figure("a", 3.1, "us", "b", 2, 1.5).reached
+    assert Figure("a", 3, "us", "b", 2, 1.5, ratio_of_rounds=1.4).ratio == 1.4
+    assert not Figure("a", 499, "MB/s", aim=500, more_is_better=True).reached
+    assert Figure("a", 3, "us").reached is None
+
+
+def small_parts(folder):
+    """What parts() measures, of next to nothing."""
+    return {
+        "durable": lambda: commits.commits(folder, power=True, rounds=1),
+        "relaxed": lambda: commits.commits(folder, power=False, rounds=1),
+        "threads": lambda: commits.threads(folder, rounds=1, seconds=0.01),
+        "mixed": lambda: commits.mixed(folder, rounds=1, operations=40),
+        "memory": lambda: commits.beside_memory(folder, rounds=1),
+        "recovery": lambda: pools.recovery(folder, rounds=1, entries=20_000),
+        "opening": lambda: pools.opening(folder, rounds=1, gibibytes=0.01),
+        "checkpoints": lambda: pools.checkpoints(folder, seconds=0.05),
+        "values": lambda: pools.large_values(folder, rounds=1, mebibytes=32),
+    }
+
+
+@pytest.mark.parametrize("name", parts(quick=True))
+def test_figures_of_durability_are_measured(tmp_path, name):
+    figures = list(small_parts(tmp_path)[name]())
+    assert figures
+    assert all(figure.ours > 0 for figure in figures if figure.unit != "ms")
+    assert all(figure.theirs > 0 for figure in figures if figure.theirs is not None)
+    assert table(figures, "").row_count == len(figures)

@@ -1,0 +1,1 @@
+"""What durability costs on a disk, beside those who promise the same."""
