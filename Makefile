@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-all test-core test-asan test-python test-pypy test-crash \
-        power-test lint format bench bench-durable bench-pypy clean
+        crash-test power-test lint format bench bench-durable bench-pypy clean
 
 bootstrap = scripts/bootstrap.sh
 run_tests = $(bootstrap) test && scripts/test.sh
@@ -35,6 +35,9 @@ test-asan:  ## the same under the address and undefined-behaviour sanitizers
 
 test-crash:  ## power failures, a slice of all cuts
 	@$(run_tests) crash
+
+crash-test:  ## all cuts, and ones of random changes for ten minutes (ARGS=SECONDS)
+	@$(run_tests) crash-test
 
 power-test:  ## power cuts of a whole emulated machine, many minutes (ARGS="journal --cuts 5000")
 	@$(bootstrap) power && scripts/test.sh power

@@ -47,6 +47,12 @@ step_core() { gtest release nvm_core_tests; }
 step_asan() { gtest asan nvm_core_tests; }
 step_tsan() { gtest tsan nvm_core_tests; }
 step_crash() { NVM_CRASH_EFFORT=slice halves release nvm_crash_tests; }
+# Power failures for so many seconds (600) beyond all cuts of the known workloads.
+step_crash-test() {
+  local seconds=${extra[0]:-600}
+  extra=()
+  NVM_CRASH_EFFORT=wide NVM_CRASH_SECONDS=$seconds halves release nvm_crash_tests
+}
 step_crash-full() { NVM_CRASH_EFFORT=wide halves release nvm_crash_tests; }
 step_python() { suite .venv -m "not slow"; }
 step_python-slow() { suite .venv; }

@@ -1,0 +1,269 @@
+// The journal backend, cut at every write and sync of a workload: a fixture that runs steps, builds
+// what a cut of power could have left, and judges it in the real code. A state that is wrong is
+// kept, as its files.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/journal/journal_file.h"
+#include "collect/check.h"
+#include "crash/disk_recorder.h"
+#include "crash/dump.h"
+#include "crash/workload.h"
+
+namespace nvm::crash {
+
+namespace journal = backend::journal;
+
+inline constexpr std::array kChoices{Choice::none,      Choice::all, Choice::first_half,
+                                     Choice::last_half, Choice::any, Choice::torn,
+                                     Choice::torn};
+
+// A number in the environment, to go on longer or to try something again.
+inline uint64_t number_from(const char* variable, uint64_t otherwise) {
+  const char* const value = std::getenv(variable);
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+
+// Of every so many cuts one is judged: all of them take minutes.
+inline uint64_t stride() {
+  const char* effort = std::getenv("NVM_CRASH_EFFORT");
+  return effort == nullptr || std::string(effort) == "slice" ? 23 : 1;
+}
+
+inline std::vector<char> content_of(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+inline bool is_zero(const char* bytes, size_t length) {
+  return std::all_of(bytes, bytes + length, [](char byte) { return byte == 0; });
+}
+
+inline void write_file(const std::string& path, const std::vector<char>& content) {
+  std::filesystem::remove(path);
+  std::ofstream stream(path, std::ios::binary);
+  constexpr size_t page = 4096;
+  for (size_t at = 0; at < content.size(); at += page) {
+    const size_t length = std::min(page, content.size() - at);
+    if (is_zero(content.data() + at, length)) continue;
+    stream.seekp(static_cast<std::streamoff>(at));
+    stream.write(content.data() + at, static_cast<std::streamsize>(length));
+  }
+  stream.close();
+  std::filesystem::resize_file(path, content.size());
+}
+
+class JournalCrash : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/dev/shm/nvm-journal-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    half_bytes_ = std::exchange(journal::wanted_half_bytes, journal::kLeastHalfBytes);
+  }
+  void TearDown() override {
+    journal::wanted_half_bytes = half_bytes_;
+    std::filesystem::remove_all(folder_);
+    std::printf("[   STATES ] %llu judged, seed %llu\n", static_cast<unsigned long long>(states_),
+                static_cast<unsigned long long>(seed_));
+  }
+
+  std::string pool_path() const { return folder_ + "/pool"; }
+  std::string journal_name() const { return pool_path() + ".journal"; }
+
+  std::shared_ptr<Pool> open() const {
+    heap::OpenOptions options;
+    options.path = pool_path();
+    options.limit = heap::kMinPoolSize;
+    options.backend = backend::Kind::journal;
+    options.promise = promise_;
+    return Pool::open(options, object::initialize, object::destroy);
+  }
+
+  // Runs the steps in a new pool and lets every cut be judged.
+  void expect_durable(const std::vector<Step>& steps) {
+    run(steps);
+    const std::string complaint = first_complaint(events_);
+    if (complaint.empty()) return;
+    ADD_FAILURE() << complaint << "\nseed " << seed_ << ", kept in " << keep_wrong();
+  }
+  // The same without those syncs, as if they had been forgotten: that must be noticed.
+  template <class Forgotten>
+  void expect_noticed(const std::vector<Step>& steps, Forgotten forgotten) {
+    run(steps);
+    std::vector<DiskEvent> events = events_;
+    size_t count = 0;
+    for (size_t i = 0; i < events.size(); ++i) {
+      if (events[i].kind != DiskEvent::Kind::sync_ended || !forgotten(i)) continue;
+      events[i].kind = DiskEvent::Kind::sync_begun;
+      ++count;
+    }
+    EXPECT_GT(count, 0u);
+    EXPECT_NE(first_complaint(events), "") << count << " syncs";
+  }
+  // Of so many cuts one is judged, more or less.
+  virtual uint64_t cuts_to_one() const { return stride(); }
+  bool is_of_pool(size_t event) const { return events_[event].path == pool_path(); }
+  bool is_of_journal(size_t event) const { return !is_of_pool(event); }
+  // Whether the sync is for what was written to the journal's headers just before.
+  bool is_of_header(size_t event) const {
+    for (size_t i = event; i-- > 0;) {
+      if (events_[i].kind == DiskEvent::Kind::write && events_[i].path == events_[event].path)
+        return is_of_journal(event) && events_[i].offset < journal::kHalvesOffset;
+    }
+    return false;
+  }
+
+  void run(const std::vector<Step>& steps) {
+    open()->close();
+    before_ = {{pool_path(), content_of(pool_path())}};
+    DiskRecorder recorder;
+    std::shared_ptr<Pool> pool = open();
+    history_ = {dump(*pool)};
+    for (const Step& step : steps) {
+      step(*pool);
+      recorder.acknowledge();
+      history_.push_back(dump(*pool));
+    }
+    pool->close();
+    events_ = recorder.take();
+  }
+
+  // What is wrong with the first medium that is; empty if none is.
+  std::string first_complaint(const std::vector<DiskEvent>& events) {
+    std::mt19937_64 random(seed_);
+    DiskMedia media(before_, events);
+    const uint64_t every = events_between_cuts();
+    do {
+      if (random() % every != 0) continue;
+      for (const Choice choice : kChoices) {
+        const std::string complaint = judge(media.build(choice, random), media, random);
+        if (!complaint.empty())
+          return "after event " + std::to_string(media.position()) + " of " +
+                 std::to_string(events.size()) + ": " + complaint;
+        if (!media.undecided()) break;
+      }
+    } while (media.advance());
+    return {};
+  }
+  // As many cuts as so many events would have.
+  uint64_t events_between_cuts() const {
+    constexpr uint64_t most_events = 400;
+    return cuts_to_one() * (events_.size() / most_events + 1);
+  }
+
+  // The files of the state that was judged last: JournalReplay takes them.
+  std::string keep_wrong() const {
+    char name[] = "/tmp/nvm-wrong-state-XXXXXX";
+    const std::string folder = ::mkdtemp(name);
+    for (const auto& [path, content] : wrong_)
+      write_file(folder + "/" + std::filesystem::path(path).filename().string(), content);
+    return folder;
+  }
+
+  void lay_out(const Files& files) const {
+    std::filesystem::remove(journal_name());
+    for (const auto& [path, content] : files) write_file(path, content);
+  }
+
+  std::string judge(const Files& files, const DiskMedia& media, std::mt19937_64& random) {
+    lay_out(files);
+    wrong_ = files;
+    ++states_;
+    const uint64_t least = promise_ == backend::Promise::durable ? media.acknowledged() : 0;
+    const uint64_t most = std::min<uint64_t>(media.acknowledged() + 1, history_.size() - 1);
+    uint64_t found = most;
+    std::string complaint = complaint_about([&](Pool& pool) -> std::string {
+      const std::string state = dump(pool);
+      while (history_[found] != state && found > least) --found;
+      if (history_[found] == state) return {};
+      return "none of the states " + std::to_string(least) + " to " + std::to_string(most);
+    });
+    if (complaint.empty() && random() % kSecondCuts == 0)
+      complaint = cut_recovery(files, found, random);
+    return complaint;
+  }
+
+  // Opens what was laid out, and lets it go on as a pool that never crashed.
+  template <class Look>
+  std::string complaint_about(Look look) const {
+    try {
+      const std::shared_ptr<Pool> pool = open();
+      std::string complaint = look(*pool);
+      if (complaint.empty()) complaint = damage(*pool);
+      if (!complaint.empty()) return complaint;
+      assign_root([](Values&) { return integer(7); })(*pool);
+      complaint = damage(*pool);
+      pool->close();
+      if (std::filesystem::exists(journal_name())) complaint += "the journal is still there";
+      return complaint;
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+
+  static std::string damage(Pool& pool) {
+    pool.own(-1);
+    const collect::CheckReport report = collect::check(pool);
+    pool.disown();
+    std::string all;
+    for (const auto& finding : report.findings)
+      all += "at " + std::to_string(finding.offset) + ": " + finding.what + "; ";
+    return all;
+  }
+
+  // The same files, cut again while they are recovered.
+  std::string cut_recovery(const Files& files, uint64_t expected, std::mt19937_64& random) {
+    lay_out(files);
+    std::vector<DiskEvent> events;
+    {
+      DiskRecorder recorder;
+      open()->close();
+      events = recorder.take();
+    }
+    DiskMedia media(files, events);
+    const uint64_t every = events.size() / kCutsOfRecovery + 1;
+    do {
+      if (random() % every != 0) continue;
+      for (const Choice choice : {Choice::all, Choice::any, Choice::torn}) {
+        wrong_ = media.build(choice, random);
+        lay_out(wrong_);
+        ++states_;
+        const std::string complaint = complaint_about([&](Pool& pool) {
+          return dump(pool) == history_[expected] ? std::string() : "another state";
+        });
+        if (!complaint.empty())
+          return "cut again after " + std::to_string(media.position()) + ": " + complaint;
+        if (!media.undecided()) break;
+      }
+    } while (media.advance());
+    return {};
+  }
+
+  static constexpr uint64_t kSecondCuts = 40;
+  static constexpr uint64_t kCutsOfRecovery = 8;
+
+  backend::Promise promise_ = backend::Promise::durable;
+  std::string folder_;
+  uint64_t half_bytes_ = 0;
+  std::vector<std::string> history_;
+  std::vector<DiskEvent> events_;
+  Files before_;
+  Files wrong_;
+  uint64_t states_ = 0;
+  uint64_t seed_ = number_from("NVM_CRASH_SEED", 20240229);
+};
+
+}  // namespace nvm::crash

@@ -1,0 +1,136 @@
+// The journal backend under changes drawn at random, cut like the others. By NVM_CRASH_SECONDS it
+// goes on for longer, with another seed each round; NVM_CRASH_SEED begins with another one.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <random>
+
+#include "crash/journal_cuts.h"
+
+namespace nvm::crash {
+namespace {
+
+// Changes of a list, each possible when its turn comes.
+class RandomChanges {
+ public:
+  explicit RandomChanges(uint64_t seed) : random_(seed) {}
+
+  std::vector<Step> make(size_t count) {
+    std::vector<Step> steps{new_list()};
+    while (steps.size() < count) steps.push_back(change_or_transaction());
+    return steps;
+  }
+
+ private:
+  // So much fits into the smallest pool, where each size takes runs of its own.
+  static constexpr size_t kMostBytes = 800'000;
+  static constexpr size_t kMostNewBytes =
+      400'000;  // of a transaction: nothing is freed before its end
+  static constexpr size_t kMostTogether = 60;
+
+  uint64_t below(uint64_t limit) { return random_() % limit; }
+
+  Step new_list() {
+    sizes_.clear();
+    return assign_root([](Values& v) { return v.list({}); });
+  }
+
+  Step change_or_transaction() {
+    new_bytes_ = 0;
+    const uint64_t drawn = below(20);
+    if (drawn == 0) return new_list();
+    if (drawn == 1) return [](Pool& pool) { pool.sync(); };
+    if (drawn < 5) return transaction(changes());
+    if (drawn < 6) {
+      const std::vector<size_t> before = sizes_;
+      Step undone = aborted(changes());
+      sizes_ = before;
+      return undone;
+    }
+    return change();
+  }
+
+  std::vector<Step> changes() {
+    std::vector<Step> all;
+    for (uint64_t i = 0, count = 1 + below(kMostTogether); i < count; ++i) all.push_back(change());
+    return all;
+  }
+
+  Step change() {
+    const uint64_t drawn = below(10);
+    if (sizes_.empty() || drawn < 4) {
+      const size_t size = new_size();
+      sizes_.push_back(size);
+      return append(value_of(size));
+    }
+    const size_t index = below(sizes_.size());
+    if (drawn < 6) {
+      sizes_.pop_back();
+      return pop();
+    }
+    const size_t size = new_size();
+    if (drawn < 8) {
+      sizes_[index] = size;
+      return set_at(index, value_of(size));
+    }
+    sizes_.insert(sizes_.begin() + static_cast<ptrdiff_t>(index), size);
+    return insert_at(index, value_of(size));
+  }
+
+  // Of the next text; 0: an integer. Large ones are seldom, and none is while there is much.
+  size_t new_size() {
+    size_t bytes = 0;
+    for (const size_t size : sizes_) bytes += size;
+    if (bytes > kMostBytes || new_bytes_ > kMostNewBytes || below(3) == 0) return 0;
+    constexpr size_t large = 150'000;
+    constexpr std::array<size_t, 5> sizes{10, 40, 300, 900, 3'000};
+    const size_t size = below(12) == 0 ? large : sizes[below(sizes.size())];
+    new_bytes_ += size;
+    return size;
+  }
+
+  Value value_of(size_t size) {
+    if (size == 0) return integer(static_cast<int64_t>(below(1'000'000)));
+    return text(std::string(size, static_cast<char>('a' + below(26))));
+  }
+
+  std::mt19937_64 random_;
+  size_t new_bytes_ = 0;
+  std::vector<size_t> sizes_;  // of the list's items, as new_size() has them
+};
+
+using Clock = std::chrono::steady_clock;
+
+// Two of them, as the processes that share the tests are.
+class JournalRandom : public JournalCrash, public testing::WithParamInterface<uint64_t> {};
+
+TEST_P(JournalRandom, ChangesAreThereOrNot) {
+  constexpr uint64_t apart = 1'000'000;
+  seed_ += GetParam() * apart;
+  const auto end = Clock::now() + std::chrono::seconds(number_from("NVM_CRASH_SECONDS", 0));
+  do {
+    promise_ = seed_ % 3 == 0 ? backend::Promise::written : backend::Promise::durable;
+    expect_durable(RandomChanges(seed_).make(150));
+    ASSERT_FALSE(HasFailure());
+    std::filesystem::remove(pool_path());
+    ++seed_;
+  } while (Clock::now() < end);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, JournalRandom, testing::Values(0, 1));
+
+// A state that a failure has kept: NVM_CRASH_REPLAY names its folder.
+TEST_F(JournalCrash, AKeptStateIsSound) {
+  const char* const kept = std::getenv("NVM_CRASH_REPLAY");
+  if (kept == nullptr) GTEST_SKIP() << "NVM_CRASH_REPLAY names no folder";
+  std::filesystem::copy(kept, folder_, std::filesystem::copy_options::overwrite_existing);
+  EXPECT_EQ(complaint_about([](Pool& pool) {
+              std::printf("%s\n", dump(pool).c_str());
+              return std::string();
+            }),
+            "");
+}
+
+}  // namespace
+}  // namespace nvm::crash
