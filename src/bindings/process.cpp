@@ -38,6 +38,7 @@ bool used_by_another_thread(heap::Pool& pool) {
 // At exit, before the interpreter is taken down. A pool that another thread uses is left as it is:
 // its transaction is undone when it is opened next.
 PyObject* close_all(PyObject*, PyObject*) {
+  begin_exit();
   std::vector<Ref> pools;
   {
     const std::lock_guard lock(open_pools_mutex);

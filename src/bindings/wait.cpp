@@ -1,7 +1,4 @@
 // What a wait for another thread does: lets the interpreter's lock go, and looks for signals.
-#include <cxxabi.h>
-#include <unistd.h>
-
 #include "binding.h"
 #include "heap/locks.h"
 
@@ -9,27 +6,9 @@ namespace nvm::bindings {
 
 namespace {
 
-bool finalizing() noexcept {
-#if PY_VERSION_HEX >= 0x030D0000
-  return Py_IsFinalizing() != 0;
-#else
-  return _Py_IsFinalizing() != 0;
-#endif
-}
-
-bool is_main_thread() noexcept { return gettid() == getpid(); }
-
 void* before_slice() {
   // Not held where the pool is being closed.
   return PyGILState_Check() != 0 ? PyEval_SaveThread() : nullptr;
-}
-
-void take_lock(PyThreadState* state) {
-  try {
-    PyEval_RestoreThread(state);
-  } catch (const abi::__forced_unwind&) {
-    stop_thread();
-  }
 }
 
 // During the interpreter's exit no other thread goes on, so that waiting for one is over.

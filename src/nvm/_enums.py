@@ -35,7 +35,10 @@ def _member(cls: Any, state: object) -> object:
         raise TypeError(f"{cls.__qualname__} is no enum")
     members: dict[object, object] = cls.__members__  # type: ignore[assignment]
     if issubclass(cls, enum.Flag):
-        return cls(state)
+        flags: Any = cls(state)
+        if flags._value_ != state:  # bits that the class has no longer, left out by its boundary
+            raise ValueError(f"{state!r} is not a valid {cls.__qualname__}")
+        return flags
     member = members.get(state)
     if member is None:
         raise ValueError(f"{cls.__qualname__} has no member {state!r}")

@@ -516,11 +516,44 @@ begun.wait()
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_interpreter_exits_with_the_pool_open(path, ending):
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", EXIT + ENDINGS[ending], str(path)],
-        check=True,
+        check=False,
+        capture_output=True,
+        text=True,
         timeout=60,
     )
+    assert (done.returncode, done.stderr) == (0, "")
     with nvm.open(path, "w") as pool:
         assert pool.root == [1, 2, {"a": 3}]
         assert pool.check() == []
+
+
+def test_an_exit_handler_can_wait_for_a_thread_at_work(path):
+    code = """
+import atexit, sys, threading, time
+def wait():
+    worker.join(30)
+    print("joined", not worker.is_alive())
+atexit.register(wait)
+import nvm
+pool = nvm.open(sys.argv[1], "c", backend="memory")
+pool.root = [1]
+def work():
+    while True:
+        try:
+            pool.root[0] = 1
+        except nvm.PoolClosedError:
+            break
+worker = threading.Thread(target=work, daemon=True)
+worker.start()
+time.sleep(0.1)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("joined True\n", "")

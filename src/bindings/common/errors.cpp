@@ -75,6 +75,7 @@ void set_python_error() noexcept {
     if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "nvm: an error without an exception");
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::interrupted && PyErr_Occurred()) return;
+    if (error.kind() == ErrorKind::closed) wait_for_exit();
     set_error(error);
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();

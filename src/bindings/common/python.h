@@ -74,6 +74,17 @@ void check_signals();
 // which would unwind through code that must not be. Such a thread stops here instead, as all do
 // from Python 3.14 on (signals.cpp).
 [[noreturn]] void stop_thread() noexcept;
+bool finalizing() noexcept;
+bool is_main_thread() noexcept;
+// PyEval_RestoreThread(), for such threads too.
+void take_lock(PyThreadState* state) noexcept;
+
+// From begin_exit() on, when the interpreter's exit closes the pools, other threads are daemons
+// that it is about to stop. What they raise meanwhile would be printed while it is taken down, and
+// CPython ends by a fatal error if several threads print then. So who finds a pool closed waits for
+// that, a second at most: an exit handler may be waiting for the thread.
+void begin_exit() noexcept;
+void wait_for_exit() noexcept;
 
 // Runs f, which returns PyObject* (or int for slots); any exception becomes a Python one.
 template <class F>

@@ -1,5 +1,8 @@
 // Signals, and threads that the interpreter's exit finds running.
+#include <cxxabi.h>
 #include <unistd.h>
+
+#include <atomic>
 
 #include "common/python.h"
 
@@ -23,8 +26,46 @@ void check_signals() {
 void check_signals() { check(PyErr_CheckSignals()); }
 #endif
 
+// ---- The interpreter's exit
+
+namespace {
+
+std::atomic<bool> exiting{false};
+constexpr useconds_t kExitSlice = 20'000;
+constexpr int kExitSlices = 50;
+
+}  // namespace
+
 void stop_thread() noexcept {
   for (;;) pause();
+}
+
+bool finalizing() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing() != 0;
+#else
+  return _Py_IsFinalizing() != 0;
+#endif
+}
+
+bool is_main_thread() noexcept { return gettid() == getpid(); }
+
+void take_lock(PyThreadState* state) noexcept {
+  try {
+    PyEval_RestoreThread(state);
+  } catch (const abi::__forced_unwind&) {
+    stop_thread();
+  }
+}
+
+void begin_exit() noexcept { exiting.store(true); }
+
+void wait_for_exit() noexcept {
+  if (!exiting.load() || is_main_thread()) return;
+  PyThreadState* const state = PyEval_SaveThread();
+  for (int slice = 0; slice < kExitSlices && !finalizing(); ++slice) ::usleep(kExitSlice);
+  if (finalizing()) stop_thread();
+  take_lock(state);
 }
 
 }  // namespace nvm::bindings
