@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pmem/store.h"
 
@@ -37,6 +38,12 @@ enum class Promise { written, durable };
 // Runs a function while nobody changes the pool and no transaction is open; false, and nothing has
 // run, if that is not possible at once.
 using Quietly = std::function<bool(const std::function<void()>& work)>;
+
+// Of the pool in memory.
+struct Bytes {
+  const char* begin;
+  size_t length;
+};
 
 class Backend {
  public:
@@ -72,7 +79,7 @@ class Backend {
   //            what is flushed there may be written to the medium at once
   //   admit    in a transaction: whether what it has stored so far fits into memory. Throws
   //            Error(os), ENOMEM.
-  //   forget   what was flushed there need not be recorded: the block never came to be
+  //   forget   what was flushed there need not be recorded: the blocks, ascending, never came to be
   //   cut      ends a commit: REQUIRES that the caller owns the pool and no transaction is open.
   //            Throws Error(os) if the backend has failed.
   //   wait     returns when the commit has what is promised. Throws Error(os).
@@ -85,7 +92,7 @@ class Backend {
   virtual void reserve(uint64_t) {}
   virtual void fresh(const void*, size_t) noexcept {}
   virtual void admit() {}
-  virtual void forget(const void*, size_t) noexcept {}
+  virtual void forget(const std::vector<Bytes>&) noexcept {}
   virtual Ticket cut() { return 0; }
   virtual void wait(Ticket, Promise) {}
   virtual void settle() {}

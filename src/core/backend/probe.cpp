@@ -105,7 +105,9 @@ Probe identify(uint32_t magic, const Mount& mount) {
   if (std::find(kNetworkFuse.begin(), kNetworkFuse.end(), mount.type) != kNetworkFuse.end()) {
     probe.family = Family::network;
   }
-  probe.volatile_overlay = mount.type == "overlay" && mount.has_option("volatile");
+  // As new kernels spell it, and as old ones do.
+  probe.volatile_overlay = mount.type == "overlay" &&
+                           (mount.has_option("fsync=volatile") || mount.has_option("volatile"));
   return probe;
 }
 

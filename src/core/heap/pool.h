@@ -147,8 +147,11 @@ class Pool : public std::enable_shared_from_this<Pool> {
   bool records() const noexcept { return records_; }
   // A block was reserved.
   void announce(const Action& reservation) noexcept;
-  // Gives reservations back that never came to be. What was written to large ones is forgotten.
+  // Gives reservations back that never came to be; what was stored there need not be recorded.
   void cancel(std::vector<Action>& reservations) noexcept;
+  // What was stored to these need not be recorded: they are about to be freed, by the undoing of
+  // what made them.
+  void forget(const std::vector<Offset>& blocks) noexcept;
 
   Latch& latch() noexcept { return latch_; }
   Ownership& ownership() noexcept { return ownership_; }
@@ -235,6 +238,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void undo_transaction();
   PendingCommit finish_transaction();
   PendingCommit pending(backend::Ticket ticket) noexcept;
+  using Extent = std::pair<Offset, uint64_t>;
+  void forget(const std::vector<Extent>& blocks) noexcept;
   void settle_exports() noexcept;
   bool run_quietly(const std::function<void()>& work);
   std::optional<Error> shut();

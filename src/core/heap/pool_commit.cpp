@@ -1,4 +1,5 @@
 // Commits of a pool whose backend records them: room before, the cut after, and the wait.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -13,8 +14,7 @@ namespace {
 constexpr uint64_t kLinesOfBlock = 2;
 // Of each publish, with the undo log's words and what the allocator does besides.
 constexpr uint64_t kLinesOfCommit = 512;
-// Bytes of a reservation that go to the medium by themselves, and whose lines are looked for if it
-// is given back, which takes time for all lines there are.
+// Bytes of a reservation that may go to the medium by itself.
 constexpr uint64_t kLarge = uint64_t{64} << 10;
 
 }  // namespace
@@ -28,13 +28,42 @@ void Pool::announce(const Action& reservation) noexcept {
   file_->backend().fresh(base_ + reservation.heap.offset, reservation.heap.usable_size);
 }
 
+// An operation within a transaction forgets large blocks only: all that the transaction has stored
+// is looked through.
 void Pool::cancel(std::vector<Action>& reservations) noexcept {
-  for (const Action& action : reservations) {
-    if (!records_ || action.heap.usable_size < kLarge) continue;
-    file_->backend().forget(base_ + action.heap.offset, action.heap.usable_size);
+  if (records_) {
+    std::vector<Extent> blocks;
+    const uint64_t least = in_transaction() && &reservations != &allocations_ ? kLarge : 0;
+    for (const Action& action : reservations) {
+      if (action.heap.usable_size >= least)
+        blocks.push_back({action.heap.offset, action.heap.usable_size});
+    }
+    forget(blocks);
   }
   file_->cancel(reservations.data(), reservations.size());
   reservations.clear();
+}
+
+void Pool::forget(const std::vector<Offset>& blocks) noexcept {
+  if (!records_) return;
+  std::vector<Extent> extents;
+  extents.reserve(blocks.size());
+  for (const Offset block : blocks) extents.push_back({block, file_->usable_size(block)});
+  forget(extents);
+}
+
+// With the headers of those that are known to have one: they are from libpmemobj's own classes.
+void Pool::forget(const std::vector<Extent>& blocks) noexcept {
+  if (blocks.empty()) return;
+  std::vector<backend::Bytes> bytes;
+  bytes.reserve(blocks.size());
+  for (const auto& [offset, usable] : blocks) {
+    const uint64_t header = usable > kBlobUnits.back() ? kBlockHeader : 0;
+    bytes.push_back({base_ + offset - header, usable + header});
+  }
+  std::sort(bytes.begin(), bytes.end(),
+            [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  file_->backend().forget(bytes);
 }
 
 // REQUIRES: ownership, so that nobody is closing the pool.

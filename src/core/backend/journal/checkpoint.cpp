@@ -75,6 +75,7 @@ void Journal::work(Lock& lock) {
     give_back();
     punch_holes();
     limit_read_ahead(base_, size_, pool_->used());
+    ballast_.hold();
   }
   lock.lock();
   if (done) due_ = false;

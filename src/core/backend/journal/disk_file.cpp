@@ -171,4 +171,9 @@ void remove_disk_file(const std::string& path) {
   sync_directory_of(path);
 }
 
+bool is_full(const Error& error) noexcept {
+  return error.error_number() == ENOSPC || error.error_number() == EDQUOT ||
+         error.error_number() == EFBIG;
+}
+
 }  // namespace nvm::backend

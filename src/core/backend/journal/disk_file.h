@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "pmem/error.h"
 #include "pmem/store.h"  // NVM_CRASH_HOOKS
 
 namespace nvm::backend {
@@ -43,6 +44,9 @@ std::unique_ptr<DiskFile> create_disk_file(const std::string& path, unsigned mod
 std::unique_ptr<DiskFile> open_disk_file(const std::string& path, bool writable);
 // Removes the name, durably; nothing if it is absent. Throws Error(os).
 void remove_disk_file(const std::string& path);
+
+// Whether it is for want of room: the disk, a quota or the largest size of a file.
+bool is_full(const Error& error) noexcept;
 
 #if NVM_CRASH_HOOKS
 // While set, all of the above go through it: it wraps what it is given, and is told of names.

@@ -34,6 +34,7 @@ Journal::Journal(std::unique_ptr<DiskFile> pool, Host host)
     : pool_(std::move(pool)),
       host_(std::move(host)),
       space_(*pool_, host_.first_zone),
+      ballast_(host_.journal_path),
       nameless_(host_.fresh) {}
 
 Journal::~Journal() { stop_thread(); }
@@ -104,19 +105,21 @@ void Journal::admit() {
               ENOMEM, pool_->path());
 }
 
-// A line that the block shares with another one stays.
-void Journal::forget(const void* address, size_t length) noexcept {
-  const auto begin = static_cast<uint64_t>(static_cast<const char*>(address) - base_);
-  const uint64_t first = (begin + kLine - 1) / kLine;
-  const uint64_t end = (begin + length) / kLine;
-  if (first >= end) return;
-  lines_.remove(first, end - 1);
+// A line or page that a block shares with what is beside it stays.
+void Journal::forget(const std::vector<Bytes>& blocks) noexcept {
+  const auto lies_in_one = [&](const char* begin, size_t length) {
+    const auto after =
+        std::upper_bound(blocks.begin(), blocks.end(), begin,
+                         [](const char* place, const Bytes& block) { return place < block.begin; });
+    if (after == blocks.begin()) return false;
+    const Bytes& block = *std::prev(after);
+    return begin + length <= block.begin + block.length;
+  };
+  lines_.remove_if([&](uint64_t line) { return lies_in_one(base_ + line * kLine, kLine); });
   backed_ = 0;
-  const uint64_t first_page = (begin + kPage - 1) / kPage;
-  const uint64_t end_page = (begin + length) / kPage;
-  if (first_page < end_page) direct_.remove(first_page, end_page - 1);
+  direct_.remove_if([&](uint64_t page) { return lies_in_one(base_ + page * kPage, kPage); });
   std::erase_if(fresh_, [&](const auto& range) {
-    return range.first >= begin && range.second <= begin + length;
+    return lies_in_one(base_ + range.first, range.second - range.first);
   });
 }
 
@@ -131,6 +134,7 @@ void Journal::open_journal() {
     remove_disk_file(host_.journal_path);
     throw;
   }
+  ballast_.hold();
   start_thread();
 }
 
@@ -138,6 +142,20 @@ void Journal::open_journal() {
 void Journal::back_lines() {
   const std::vector<uint64_t>& lines = lines_.units();
   for (; backed_ < lines.size(); ++backed_) space_.back(lines[backed_] << kLineShift);
+}
+
+// What a commit that was undone leaves (libpmemobj keeps a run that it has made), on a disk that is
+// full: there is room at least for the pages.
+void Journal::back_pages() {
+  const std::vector<uint64_t>& lines = lines_.units();
+  while (backed_ < lines.size()) {
+    try {
+      space_.back_page(lines[backed_] << kLineShift);
+      ++backed_;
+    } catch (const Error& error) {
+      if (!is_full(error) || !ballast_.release()) throw;
+    }
+  }
 }
 
 void Journal::reserve(uint64_t more_lines) {
@@ -222,7 +240,12 @@ Ticket Journal::cut_lines(const Lock& lock) {
       throw Error(ErrorKind::os, "'" + pool_->path() + "': no memory to note a change", ENOMEM,
                   pool_->path());
     if (!journal_) open_journal();
-    back_lines();
+    try {
+      back_lines();
+    } catch (const Error& error) {
+      if (!is_full(error)) throw;
+      back_pages();
+    }
     std::vector<uint64_t> lines = lines_.take();
     backed_ = 0;
     std::sort(lines.begin(), lines.end());

@@ -48,6 +48,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/journal/ballast.h"
 #include "backend/journal/journal_file.h"
 #include "backend/journal/rules.h"
 #include "backend/journal/space.h"
@@ -92,7 +93,7 @@ class Journal final : public Backend {
   void reserve(uint64_t more_lines) override;
   void fresh(const void* address, size_t length) noexcept override;
   void admit() override;
-  void forget(const void* address, size_t length) noexcept override;
+  void forget(const std::vector<Bytes>& blocks) noexcept override;
   Ticket cut() override;
   void wait(Ticket ticket, Promise promise) override;
   void settle() override;
@@ -106,6 +107,7 @@ class Journal final : public Backend {
   void mark_lines(uint64_t begin, uint64_t end);
   void open_journal();
   void back_lines();
+  void back_pages();
   bool may_be_direct(uint64_t page) const;
   void write_direct(Lock& lock);
   void write_pages(const Pages& pages);
@@ -161,6 +163,7 @@ class Journal final : public Backend {
   std::vector<std::pair<uint64_t, uint64_t>> fresh_;  // the newest blocks: begin, end
   Pages written_directly_;                            // since the last checkpoint began
   Space space_;
+  Ballast ballast_;
   size_t backed_ = 0;  // how many of lines_ it has been told
   bool nameless_ = false;
   bool lost_ = false;  // there was no memory to remember a line in

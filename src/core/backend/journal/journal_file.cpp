@@ -62,11 +62,6 @@ void seal(char* record, uint64_t body_bytes, RecordHeader header) {
   std::memcpy(record, &header.checksum, sizeof header.checksum);
 }
 
-bool is_full(const Error& error) {
-  return error.error_number() == ENOSPC || error.error_number() == EDQUOT ||
-         error.error_number() == EFBIG;
-}
-
 }  // namespace
 
 JournalFile::JournalFile(const std::string& path, const Identity& identity, unsigned mode)

@@ -29,6 +29,14 @@ void Space::allocate(State& state, uint64_t offset) {
   state = State::backed;
 }
 
+void Space::back_page(uint64_t offset) {
+  State& state = states_[number_of(offset)];
+  if (state == State::backed) return;
+  check_size();
+  file_.allocate(offset / kPage * kPage, kPage);
+  state = State::unknown;
+}
+
 bool Space::offer(uint64_t begin, uint64_t end) {
   const Parts parts = parts_of(begin, end);
   for (auto state = parts.first; state != parts.last; ++state) {

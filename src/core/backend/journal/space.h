@@ -33,6 +33,9 @@ class Space {
     if (state != State::backed) allocate(state, offset);
   }
 
+  // The same for the page only, where there is no room for all of it.
+  void back_page(uint64_t offset);
+
   // Whether it was free at the last offer, with nothing stored there since.
   bool is_free(uint64_t offset) const noexcept {
     const State state = states_[number_of(offset)];

@@ -42,10 +42,11 @@ class UnitSet {
     return ((*regions_[index])[unit % kRegionUnits / kBits] >> (unit % kBits) & 1) != 0;
   }
 
-  // Takes out the units from `first` to `last`.
-  void remove(uint64_t first, uint64_t last) {
+  // Takes out the units of which that is true.
+  template <class Predicate>
+  void remove_if(Predicate predicate) {
     std::erase_if(units_, [&](uint64_t unit) {
-      if (unit < first || unit > last) return false;
+      if (!predicate(unit)) return false;
       (*regions_[unit / kRegionUnits])[unit % kRegionUnits / kBits] &=
           ~(uint64_t{1} << (unit % kBits));
       return true;

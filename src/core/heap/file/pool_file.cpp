@@ -185,8 +185,9 @@ void PoolFile::settle_shared() noexcept {
 
 void PoolFile::throw_lost() const {
   throw_error(ErrorKind::os, path_,
-              "part of the file cannot be reached any more: another program has cut it short, or "
-              "its medium fails; nothing is written any more",
+              "part of the file cannot be reached any more: another program has cut it short, "
+              "its medium fails, or the memory of its tmpfs has run out; nothing is written any "
+              "more",
               EIO);
 }
 

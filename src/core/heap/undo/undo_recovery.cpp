@@ -93,6 +93,16 @@ void UndoLog::undo_to(uint64_t mark, const std::vector<Offset>& early) {
   if (!early.empty()) free_batches(mark, &early);
 }
 
+// The blocks of all batches.
+std::vector<Offset> UndoLog::allocated() const {
+  std::vector<Offset> blocks;
+  for (uint64_t i = 0; i < count_; i += entry_slots(i)) {
+    if (slot(i)->tag >> kNumberBits != kBatch) continue;
+    for (uint64_t k = 1; k < entry_slots(i); ++k) blocks.push_back(slot(i + k)->value);
+  }
+  return blocks;
+}
+
 // Frees the batches noted from slot `from` on; if `only` is given, those of its blocks.
 void UndoLog::free_batches(uint64_t from, const std::vector<Offset>* only) {
   for (uint64_t i = from; i < count_;) {
@@ -121,7 +131,10 @@ void UndoLog::free_batch(uint64_t index) {
 void UndoLog::roll_back() {
   restore(0);
   pool_.drain();
-  if (pool_.writable()) free_batches(0, nullptr);
+  if (pool_.writable()) {
+    pool_.forget(allocated());
+    free_batches(0, nullptr);
+  }
   renew();
   end_generation();
 }
