@@ -25,7 +25,9 @@ enum class Call { write, sync, allocate };
 // Lets one call fail, and counts them.
 class Fault final : public backend::DiskObserver {
  public:
-  Fault(Call call, uint64_t number, int error) : call_(call), number_(number), error_(error) {
+  // Of files whose path ends like that.
+  Fault(Call call, uint64_t number, int error, std::string of = {})
+      : call_(call), number_(number), error_(error), of_(std::move(of)) {
     backend::set_disk_observer(this);
   }
   ~Fault() override { backend::set_disk_observer(nullptr); }
@@ -40,7 +42,7 @@ class Fault final : public backend::DiskObserver {
   const std::string& path() const { return path_; }
 
   void on(Call call, const std::string& path) {
-    if (call != call_ || count_.fetch_add(1) != number_) return;
+    if (call != call_ || !path.ends_with(of_) || count_.fetch_add(1) != number_) return;
     happened_ = true;
     path_ = path;
     throw Error(ErrorKind::os, "'" + path + "': made to fail", error_, path);
@@ -50,6 +52,7 @@ class Fault final : public backend::DiskObserver {
   Call call_;
   uint64_t number_;
   int error_;
+  std::string of_;
   std::atomic<uint64_t> count_{0};
   std::atomic<bool> happened_{false};
   std::string path_;
@@ -164,8 +167,8 @@ class JournalBreaks : public JournalFault, public testing::WithParamInterface<Ca
 
   // Returns how many changes were acknowledged, and whether the fault happened.
   std::pair<size_t, bool> run_with_fault(uint64_t number) {
-    const std::shared_ptr<Pool> pool = open();
     const Fault fault(GetParam(), number, EIO);
+    const std::shared_ptr<Pool> pool = open();
     std::optional<Error> failure;
     size_t done = run(*pool, failure);
     if (failure) {
@@ -241,6 +244,41 @@ TEST_F(JournalFault, AFullDiskUndoesTheChange) {
     }
     pool = open();
     EXPECT_EQ(dump(*pool), states.back());
+    pool->close();
+    std::filesystem::remove(folder_ + "/pool");
+  }
+  EXPECT_GT(faults, 5u);
+}
+
+// A write to the pool that finds no room, as the file system may want some for itself though all
+// pages have blocks: a commit is undone, and a checkpoint is tried again.
+TEST_F(JournalFault, AWriteToThePoolThatFindsNoRoomBreaksNothing) {
+  open()->close();
+  const std::vector<std::string> states = history();
+  size_t faults = 0;
+  for (uint64_t number = 0;; number += 1 + number / 4) {
+    open()->close();
+    std::shared_ptr<Pool> pool;
+    const Fault fault(Call::write, number, ENOSPC, "/pool");
+    pool = open();
+    std::optional<Error> failure;
+    const size_t done = run(*pool, failure);
+    if (failure) {
+      EXPECT_EQ(failure->error_number(), ENOSPC);
+      EXPECT_TRUE(dump(*pool) == states[done]) << "fault " << number;
+      std::optional<Error> none;
+      EXPECT_EQ(run(*pool, none), states.size() - 1) << (none ? none->what() : "");
+    }
+    try {
+      pool->close();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.error_number(), ENOSPC);
+    }
+    if (!fault.happened()) break;
+    ++faults;
+    pool = open();
+    EXPECT_TRUE(dump(*pool) == states.back()) << "fault " << number;
+    expect_sound(*pool);
     pool->close();
     std::filesystem::remove(folder_ + "/pool");
   }

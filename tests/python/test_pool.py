@@ -541,6 +541,7 @@ pool = nvm.open(sys.argv[1], "c", backend="memory")
 pool.root = [1]
 def work():
     while True:
+        time.sleep(0.01)  # a pool that is in use just then stays open
         try:
             pool.root[0] = 1
         except nvm.PoolClosedError:

@@ -50,16 +50,19 @@ void Journal::abandon() noexcept {
 void Journal::run_thread() noexcept {
   Lock lock(mutex_);
   while (!stop_ && !failed_) {
+    bool hindered = false;  // tried again after the pause
     try {
       work(lock);
     } catch (const Error& error) {
       if (!lock.owns_lock()) lock.lock();
-      fail(error);
-      return;
+      if (!is_full(error)) return fail(error);
+      hindered = true;  // all pages have blocks, but the file system wants some for itself
+      ballast_.release();
     } catch (const std::bad_alloc&) {
-      if (!lock.owns_lock()) lock.lock();  // tried again after the pause
+      if (!lock.owns_lock()) lock.lock();
+      hindered = true;
     }
-    changed_.wait_for(lock, kPause, [this] { return stop_ || due_; });
+    changed_.wait_for(lock, kPause, [&] { return stop_ || (due_ && !hindered); });
   }
 }
 
@@ -75,10 +78,11 @@ void Journal::work(Lock& lock) {
     give_back();
     punch_holes();
     limit_read_ahead(base_, size_, pool_->used());
-    ballast_.hold();
   }
   lock.lock();
-  if (done) due_ = false;
+  if (!done) return;
+  due_ = false;
+  ballast_.hold();
 }
 
 // Nobody writes records meanwhile, as some may lie where the zeros go.
@@ -103,12 +107,15 @@ bool Journal::is_quiet(const std::function<void()>& work) {
 // ---- Checkpoints
 
 bool Journal::write_checkpoint() {
-  if (!begin_checkpoint() || !write_batches()) return false;
+  if (!underway_ && !begin_checkpoint()) return false;
+  underway_ = true;
+  if (!write_batches()) return false;
   if (holds(Rule::pages_are_synced_before_records_retire)) pool_->sync();
   {
     const Lock lock(mutex_);
     journal_->retire();
   }
+  underway_ = false;
   for (const uint64_t page : checkpoint_) private_.mark_unit(page);
   checkpoint_.clear();
   return is_quiet([this] {

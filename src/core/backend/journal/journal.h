@@ -172,6 +172,7 @@ class Journal final : public Backend {
   UnitSet private_{12};      // pages that have memory of their own, and equal the file's if written
   Pages checkpoint_;         // its pages, ascending
   size_t checkpointed_ = 0;  // of them, so many are written
+  bool underway_ = false;    // begun, and not ended for want of room
 
   // guarded by mutex_
   mutable std::mutex mutex_;
