@@ -36,7 +36,7 @@ void Pool::cancel(std::vector<Action>& reservations) noexcept {
     const uint64_t least = in_transaction() && &reservations != &allocations_ ? kLarge : 0;
     for (const Action& action : reservations) {
       if (action.heap.usable_size >= least)
-        blocks.push_back({action.heap.offset, action.heap.usable_size});
+        blocks.emplace_back(action.heap.offset, action.heap.usable_size);
     }
     forget(blocks);
   }
@@ -48,7 +48,7 @@ void Pool::forget(const std::vector<Offset>& blocks) noexcept {
   if (!records_) return;
   std::vector<Extent> extents;
   extents.reserve(blocks.size());
-  for (const Offset block : blocks) extents.push_back({block, file_->usable_size(block)});
+  for (const Offset block : blocks) extents.emplace_back(block, file_->usable_size(block));
   forget(extents);
 }
 

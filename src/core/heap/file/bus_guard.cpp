@@ -1,9 +1,9 @@
 #include "heap/file/bus_guard.h"
 
-#include <signal.h>
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <csignal>
 #include <mutex>
 
 namespace nvm::heap {
