@@ -554,3 +554,22 @@ def test_a_commit_that_finds_no_room_is_undone(place: Path, no_more_than) -> Non
         assert pool.check() == []
     with open_journal(place, size="256 MiB") as pool:
         assert pool["a"] == [1, 2, 3, 4]
+
+
+# ---- A disk that is slow
+
+
+@pytest.mark.slow
+def test_commits_wait_for_a_checkpoint_when_the_journal_is_full(tmp_path: Path) -> None:
+    """A quick writer, all of whose values go through the journal, as it is relaxed."""
+    with nvm.open(tmp_path / "pool", sync="relaxed") as pool:
+        values = pool.setdefault("values", [])
+        block = b"x" * 1_000_000
+        for number in range(700):
+            values.append(block)
+            for small in range(10):
+                pool[small] = number
+        assert len(values) == 700
+    with nvm.open(tmp_path / "pool", "r") as pool:
+        assert len(pool["values"]) == 700
+        assert pool["values"][699] == block

@@ -139,6 +139,7 @@ bool Journal::begin_checkpoint() {
     leave_out_free_pages();
     for (const uint64_t page : std::exchange(written_directly_, {})) private_.mark_unit(page);
     journal_->begin_generation();
+    changed_.notify_all();
   });
   if (begun && holds(Rule::pages_are_written_after_their_records)) wait(ticket, Promise::durable);
   return begun;

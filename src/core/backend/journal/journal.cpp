@@ -163,6 +163,14 @@ void Journal::reserve(uint64_t more_lines) {
   Lock lock(mutex_);
   check_not_failed(lock);
   if (!journal_) open_journal();
+  if (journal_->is_exhausted()) {
+    throw Error(
+        ErrorKind::os,
+        "'" + pool_->path() +
+            "': no room in the journal before a checkpoint is written, which other threads' "
+            "transactions hold up",
+        ENOSPC, pool_->path());
+  }
   if (!direct_.empty()) write_direct(lock);
   back_lines();
   journal_->reserve((lines_.units().size() + more_lines) * kLineCost);
@@ -323,9 +331,11 @@ void Journal::wait(Ticket ticket, Promise promise) {
 
 // Whoever commits faster than checkpoints are written waits for them.
 void Journal::hold_back(Lock& lock) {
-  if (dirty_ <= limits_.most || !thread_ || std::this_thread::get_id() == thread_->get_id()) return;
-  changed_.wait_for(lock, kLongestHold,
-                    [this] { return dirty_ <= limits_.most || failed_ || stop_; });
+  const auto has_room = [this] {
+    return failed_ || stop_ || (dirty_ <= limits_.most && !journal_->is_short());
+  };
+  if (has_room() || !thread_ || std::this_thread::get_id() == thread_->get_id()) return;
+  changed_.wait_for(lock, kLongestHold, has_room);
 }
 
 }  // namespace nvm::backend::journal

@@ -15,8 +15,6 @@ namespace {
 constexpr uint64_t kFirstZeros = uint64_t{256} << 10;
 constexpr uint64_t kAheadBytes = uint64_t{1} << 20;
 constexpr uint64_t kZeroStep = uint64_t{256} << 10;
-// At the end of a half, for the records whose bodies are elsewhere.
-constexpr uint64_t kAwayReserve = uint64_t{64} << 10;
 constexpr uint64_t kAlignment = 8;
 
 uint64_t record_bytes(uint64_t body) { return sizeof(RecordHeader) + body; }

@@ -38,6 +38,8 @@ struct Write {
 // Of each half, where the disk has room for that; tests make it smaller.
 inline uint64_t wanted_half_bytes = uint64_t{16} << 20;
 inline constexpr uint64_t kLeastHalfBytes = uint64_t{256} << 10;
+// At the end of a half, for the records whose bodies are elsewhere.
+inline constexpr uint64_t kAwayReserve = uint64_t{64} << 10;
 
 class JournalFile {
  public:
@@ -49,6 +51,9 @@ class JournalFile {
   uint64_t generation() const noexcept { return generation_; }
   uint64_t next_sequence() const noexcept { return sequence_; }
   uint64_t used() const noexcept { return head_; }  // bytes of the present half
+  // The present half has room for headers only, and for half and a quarter of those that are kept.
+  bool is_short() const noexcept { return head_ > header_.half_bytes - kAwayReserve / 2; }
+  bool is_exhausted() const noexcept { return head_ > header_.half_bytes - kAwayReserve / 4; }
   bool has_away() const noexcept { return !away_[generation_ & 1].empty(); }
 
   // Makes sure that a record of so many body bytes finds room. Throws Error(os): the disk is full.
