@@ -472,6 +472,18 @@ def test_a_forked_child_cannot_use_the_pool_and_harms_nothing(place: Path) -> No
         assert pool.check() == []
 
 
+def test_a_forked_child_keeps_no_room_of_the_disk(place: Path) -> None:
+    with open_journal(place) as pool:
+        pool["a"] = 1
+        child = os.fork()
+        if child == 0:
+            links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+            kept = [os.readlink(link) for link in links if os.path.islink(link)]
+            nameless = [name for name in kept if name.endswith(" (deleted)")]
+            os._exit(sum(name.startswith(os.fspath(place.parent)) for name in nameless))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_a_forked_child_ends_by_itself(place: Path) -> None:
     """Though the thread that writes checkpoints is not there."""
     program = (

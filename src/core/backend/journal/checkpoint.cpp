@@ -44,6 +44,7 @@ void Journal::abandon() noexcept {
   // Neither the thread nor who held the mutex is there. The files are closed.
   static_cast<void>(thread_.release());
   journal_.reset();
+  ballast_.release();
   base_ = nullptr;
 }
 
