@@ -21,6 +21,7 @@
 #include "collect/check.h"
 #include "crash/disk_recorder.h"
 #include "crash/dump.h"
+#include "crash/journal_folder.h"
 #include "crash/workload.h"
 
 namespace nvm::crash {
@@ -66,31 +67,15 @@ inline void write_file(const std::string& path, const std::vector<char>& content
   std::filesystem::resize_file(path, content.size());
 }
 
-class JournalCrash : public ::testing::Test {
+class JournalCrash : public JournalFolder {
  protected:
-  void SetUp() override {
-    char name[] = "/dev/shm/nvm-journal-XXXXXX";
-    folder_ = ::mkdtemp(name);
-    half_bytes_ = std::exchange(journal::wanted_half_bytes, journal::kLeastHalfBytes);
-  }
   void TearDown() override {
-    journal::wanted_half_bytes = half_bytes_;
-    std::filesystem::remove_all(folder_);
+    JournalFolder::TearDown();
     std::printf("[   STATES ] %llu judged, seed %llu\n", static_cast<unsigned long long>(states_),
                 static_cast<unsigned long long>(seed_));
   }
 
-  std::string pool_path() const { return folder_ + "/pool"; }
   std::string journal_name() const { return pool_path() + ".journal"; }
-
-  std::shared_ptr<Pool> open() const {
-    heap::OpenOptions options;
-    options.path = pool_path();
-    options.limit = heap::kMinPoolSize;
-    options.backend = backend::Kind::journal;
-    options.promise = promise_;
-    return Pool::open(options, object::initialize, object::destroy);
-  }
 
   // Runs the steps in a new pool and lets every cut be judged.
   void expect_durable(const std::vector<Step>& steps) {
@@ -255,9 +240,6 @@ class JournalCrash : public ::testing::Test {
   static constexpr uint64_t kSecondCuts = 40;
   static constexpr uint64_t kCutsOfRecovery = 8;
 
-  backend::Promise promise_ = backend::Promise::durable;
-  std::string folder_;
-  uint64_t half_bytes_ = 0;
   std::vector<std::string> history_;
   std::vector<DiskEvent> events_;
   Files before_;

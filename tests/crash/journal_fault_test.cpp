@@ -1,6 +1,5 @@
 // The journal backend on a disk that fails: each write, sync and allocation in turn.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -11,6 +10,7 @@
 #include "backend/journal/journal_file.h"
 #include "collect/check.h"
 #include "crash/dump.h"
+#include "crash/journal_folder.h"
 #include "crash/workload.h"
 #include "forwarding_file.h"
 
@@ -18,7 +18,6 @@ namespace nvm::crash {
 namespace {
 
 using backend::DiskFile;
-namespace journal = backend::journal;
 
 enum class Call { write, sync, allocate };
 
@@ -84,26 +83,8 @@ std::unique_ptr<DiskFile> Fault::wrap(std::unique_ptr<DiskFile> file) {
   return std::make_unique<FaultyFile>(std::move(file), *this);
 }
 
-class JournalFault : public ::testing::Test {
+class JournalFault : public JournalFolder {
  protected:
-  void SetUp() override {
-    char name[] = "/dev/shm/nvm-fault-XXXXXX";
-    folder_ = ::mkdtemp(name);
-    half_bytes_ = std::exchange(journal::wanted_half_bytes, journal::kLeastHalfBytes);
-  }
-  void TearDown() override {
-    journal::wanted_half_bytes = half_bytes_;
-    std::filesystem::remove_all(folder_);
-  }
-
-  std::shared_ptr<Pool> open() const {
-    heap::OpenOptions options;
-    options.path = folder_ + "/pool";
-    options.limit = heap::kMinPoolSize;
-    options.backend = backend::Kind::journal;
-    return Pool::open(options, object::initialize, object::destroy);
-  }
-
   static std::vector<Step> changes() {
     static const std::string large(150'000, 'l');
     std::vector<Step> steps{assign_root([](Values& v) { return v.list({}); })};
@@ -124,7 +105,7 @@ class JournalFault : public ::testing::Test {
       states.push_back(dump(*pool));
     }
     pool->close();
-    std::filesystem::remove(folder_ + "/pool");
+    std::filesystem::remove(pool_path());
     return states;
   }
 
@@ -148,9 +129,6 @@ class JournalFault : public ::testing::Test {
     EXPECT_TRUE(collect::check(pool).findings.empty());
     pool.disown();
   }
-
-  std::string folder_;
-  uint64_t half_bytes_ = 0;
 };
 
 // A failed write or sync: the error names file and cause, nothing more is done, and the next open
@@ -208,7 +186,7 @@ TEST_P(JournalBreaks, NothingAcknowledgedIsLost) {
         << "fault " << number << ", " << done << " changes";
     expect_sound(*pool);
     pool->close();
-    std::filesystem::remove(folder_ + "/pool");
+    std::filesystem::remove(pool_path());
   }
   EXPECT_GT(faults, 10u);
 }
@@ -245,7 +223,7 @@ TEST_F(JournalFault, AFullDiskUndoesTheChange) {
     pool = open();
     EXPECT_EQ(dump(*pool), states.back());
     pool->close();
-    std::filesystem::remove(folder_ + "/pool");
+    std::filesystem::remove(pool_path());
   }
   EXPECT_GT(faults, 5u);
 }
@@ -280,7 +258,7 @@ TEST_F(JournalFault, AWriteToThePoolThatFindsNoRoomBreaksNothing) {
     EXPECT_TRUE(dump(*pool) == states.back()) << "fault " << number;
     expect_sound(*pool);
     pool->close();
-    std::filesystem::remove(folder_ + "/pool");
+    std::filesystem::remove(pool_path());
   }
   EXPECT_GT(faults, 5u);
 }

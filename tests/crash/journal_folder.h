@@ -1,0 +1,48 @@
+// A folder with a pool on the journal backend, of the smallest size and with the smallest journal.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "backend/journal/journal_file.h"
+#include "crash/workload.h"
+
+namespace nvm::crash {
+
+class JournalFolder : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/dev/shm/nvm-journal-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    half_bytes_ =
+        std::exchange(backend::journal::wanted_half_bytes, backend::journal::kLeastHalfBytes);
+  }
+  void TearDown() override {
+    backend::journal::wanted_half_bytes = half_bytes_;
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string pool_path() const { return folder_ + "/pool"; }
+  std::shared_ptr<Pool> open() const {
+    heap::OpenOptions options;
+    options.path = pool_path();
+    options.limit = heap::kMinPoolSize;
+    options.backend = backend::Kind::journal;
+    options.promise = promise_;
+    return Pool::open(options, object::initialize, object::destroy);
+  }
+
+  backend::Promise promise_ = backend::Promise::durable;
+  std::string folder_;
+
+ private:
+  uint64_t half_bytes_ = 0;
+};
+
+}  // namespace nvm::crash
