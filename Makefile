@@ -24,8 +24,8 @@ demo:  ## index a folder, be killed, go on, answer (FOLDER=... for another folde
 test:  ## all that CI checks
 	@$(run_tests) lint core asan crash python python-quick pypy ring tidy
 
-test-all:  ## that, far more crash states, slow tests, the thread sanitizer, every Python found
-	@$(run_tests) lint core asan tsan crash-full python-slow pypy python-others ring tidy
+test-all:  ## that, far more crash states, slow tests, more sanitizers, every Python found
+	@$(run_tests) lint core asan tsan crash-full python-slow python-asan pypy python-others ring tidy
 
 test-core:  ## GoogleTest on the core (ARGS=--gtest_filter=...)
 	@$(run_tests) core

@@ -2,8 +2,8 @@
 # Builds parts of a checkout that scripts/bootstrap.sh has prepared.
 #
 #   scripts/build.sh core PRESET TARGET...   targets of a preset, in build/PRESET
-#   scripts/build.sh package VENV            the package, editable, into VENV, on the
-#                                            release preset's core
+#   scripts/build.sh package VENV [PRESET]   the package, editable, into VENV, on a preset's
+#                                            core (release) and with its sanitizers
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -26,9 +26,11 @@ core() {
 }
 
 package() {
-  local python=$root/$1/bin/python tag
-  core release nvm_core nvm_pmem
+  local python=$root/$1/bin/python preset=${2:-release} tag sanitizers
+  core "$preset" nvm_core nvm_pmem
+  sanitizers=$(sed -n 's/^NVM_SANITIZE:STRING=//p' "build/$preset/CMakeCache.txt")
   tag=$("$python" -c 'import sys; print(sys.implementation.cache_tag)')
+  [ "$preset" = release ] || tag+=-$preset
   local folder="build/$tag" stamp="build/$tag/.installed" wanted
   # What an editable installation depends on besides the sources of the extension.
   wanted=$(find src/nvm -name '*.py' -o -name '*.pyi' | sort |
@@ -46,7 +48,8 @@ package() {
     --editable . \
     --config-settings=build-dir="$folder" \
     --config-settings=cmake.build-type=RelWithDebInfo \
-    --config-settings=cmake.define.NVM_CORE_DIR="$root/build/release" \
+    --config-settings=cmake.define.NVM_CORE_DIR="$root/build/$preset" \
+    --config-settings=cmake.define.NVM_SANITIZE="$sanitizers" \
     --config-settings=cmake.define.NVM_WERROR=$werror
   "$python" scripts/check_link_order.py "$folder"/src/bindings/_{core,kit}*.so
   printf '%s' "$wanted" >"$stamp"

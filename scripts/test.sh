@@ -2,7 +2,7 @@
 # Runs the named steps in order, stops at the first that fails, and ends with each
 # runner's own summary. ARGS goes to the test runner when there is one step only.
 #
-#   scripts/test.sh lint core asan crash python python-quick pypy ring tidy
+#   scripts/test.sh lint core asan crash python python-asan python-quick pypy ring tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,6 +56,19 @@ step_crash-test() {
 step_crash-full() { NVM_CRASH_EFFORT=wide halves release nvm_crash_tests; }
 step_python() { suite .venv -m "not slow"; }
 step_python-slow() { suite .venv; }
+# The bindings under the address and undefined-behaviour sanitizers: those of the kit, and those of
+# the objects that take the most from C. What the interpreter itself leaks is not looked for.
+step_python-asan() {
+  scripts/bootstrap.sh venv .venv-asan .venv/bin/python
+  scripts/build.sh package .venv-asan asan
+  # libstdc++ is there before the sanitizer looks for what it throws with.
+  LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)" \
+    ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1 PYTHONMALLOC=malloc \
+    .venv-asan/bin/python -m pytest -m "not slow" tests/python/kit \
+    tests/python/test_{list,list_callbacks,list_objects,dict,dict_keys,dict_views,set,tuple}.py \
+    tests/python/test_object_{attributes,classes,dataclasses,life,lost,methods}.py \
+    tests/python/test_{bytearray_buffer,journal,memory,threads}.py ${extra[@]+"${extra[@]}"}
+}
 # There a signal ends no wait in C: a test that hangs ends the run.
 step_pypy() { suite .venv-pypy -m "not slow" --timeout-method=thread; }
 # One pool through all interpreters that the steps before have built for.

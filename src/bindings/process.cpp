@@ -32,7 +32,7 @@ void after_fork_in_child() {
 bool used_by_another_thread(heap::Pool& pool) {
   const std::vector<uint64_t> holders = pool.ownership().holders();
   return std::any_of(holders.begin(), holders.end(),
-                     [](uint64_t thread) { return thread != heap::this_thread()->id; });
+                     [](uint64_t thread) { return thread != heap::thread_id(); });
 }
 
 // At exit, before the interpreter is taken down. A pool that another thread uses is left as it is:

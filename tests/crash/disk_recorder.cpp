@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "forwarding_file.h"
@@ -31,6 +32,8 @@ class RecordedFile final : public backend::ForwardingFile {
   void sync() override {
     const size_t begun = recorder_.add({DiskEvent::Kind::sync_begun, path(), 0, {}});
     recorder_.pause_if_held(path());
+    if (const auto time = recorder_.sync_time(); time.count() != 0)
+      std::this_thread::sleep_for(time);
     recorder_.add({DiskEvent::Kind::sync_ended, path(), begun, {}});
   }
   void allocate(uint64_t begin, uint64_t length) override {
@@ -80,7 +83,9 @@ void DiskRecorder::created(const std::string& path) {
 void DiskRecorder::removed(const std::string& path) {
   add({DiskEvent::Kind::removed, path, 0, {}});
 }
-void DiskRecorder::acknowledge() { add({DiskEvent::Kind::acknowledged, {}, 0, {}}); }
+void DiskRecorder::acknowledge(uint64_t caller) {
+  add({DiskEvent::Kind::acknowledged, {}, caller, {}});
+}
 
 std::vector<DiskEvent> DiskRecorder::take() {
   const std::lock_guard lock(mutex_);
@@ -125,28 +130,31 @@ void DiskRecorder::pause_if_held(const std::string& path) {
 // ---- Media
 
 void DiskMedia::apply(Files& files, const DiskEvent& event) {
-  std::vector<char>& file = files[event.path];
+  SparseFile& file = files[event.path];
   if (event.kind == DiskEvent::Kind::truncated) {
     file.resize(event.offset);
-    return;
+  } else {
+    file.write(event.offset, event.bytes.data(), event.bytes.size());
   }
-  file.resize(std::max<uint64_t>(file.size(), event.offset + event.bytes.size()));
-  std::copy(event.bytes.begin(), event.bytes.end(),
-            file.begin() + static_cast<ptrdiff_t>(event.offset));
 }
 
-void DiskMedia::apply_torn(Files& files, const DiskEvent& event, std::mt19937_64& random) {
-  if (event.kind == DiskEvent::Kind::truncated) return apply(files, event);
-  for (uint64_t from = 0; from < event.bytes.size();) {
+// A truncation counts as one.
+size_t DiskMedia::sectors(const DiskEvent& event) {
+  if (event.kind == DiskEvent::Kind::truncated) return 1;
+  const uint64_t end = event.offset + event.bytes.size();
+  return (end + kSector - 1) / kSector - event.offset / kSector;
+}
+
+void DiskMedia::apply_sectors(Files& files, const DiskEvent& event,
+                              const std::vector<bool>& sectors) {
+  if (std::find(sectors.begin(), sectors.end(), false) == sectors.end()) {
+    return apply(files, event);
+  }
+  uint64_t from = 0;
+  for (size_t i = 0; i < sectors.size() && from < event.bytes.size(); ++i) {
     const uint64_t in_sector = kSector - (event.offset + from) % kSector;
     const uint64_t length = std::min<uint64_t>(in_sector, event.bytes.size() - from);
-    if ((random() & 1) != 0) {
-      const auto begin = event.bytes.begin() + static_cast<ptrdiff_t>(from);
-      apply(files, {event.kind,
-                    event.path,
-                    event.offset + from,
-                    {begin, begin + static_cast<ptrdiff_t>(length)}});
-    }
+    if (sectors[i]) files[event.path].write(event.offset + from, event.bytes.data() + from, length);
     from += length;
   }
 }
@@ -173,7 +181,7 @@ bool DiskMedia::advance() {
     }
     case DiskEvent::Kind::created:
       durable_[event.path];
-      removed_content_.clear();
+      removed_content_ = {};
       name_ = &event;
       break;
     case DiskEvent::Kind::removed:
@@ -183,45 +191,63 @@ bool DiskMedia::advance() {
       name_ = &event;
       break;
     case DiskEvent::Kind::acknowledged:
-      ++acknowledged_;
+      ++acknowledged_[event.offset];
       break;
   }
   return true;
 }
 
-Files DiskMedia::build(Choice choice, std::mt19937_64& random) const {
+uint64_t DiskMedia::acknowledged(uint64_t caller) const {
+  const auto found = acknowledged_.find(caller);
+  return found == acknowledged_.end() ? 0 : found->second;
+}
+
+Outcome DiskMedia::decide(Choice choice, std::mt19937_64& random) const {
+  Outcome outcome;
+  outcome.name_as_before = name_ != nullptr && (random() & 1) != 0;
+  for (size_t i = 0; i < pending_.size(); ++i) {
+    const DiskEvent& event = events_[pending_[i]];
+    const bool early = i < pending_.size() / 2;
+    const bool whole = choice == Choice::all || (choice == Choice::first_half && early) ||
+                       (choice == Choice::last_half && !early) ||
+                       (choice == Choice::any && (random() & 1) != 0);
+    std::vector<bool>& arrived = outcome.writes.emplace_back(sectors(event), whole);
+    if (choice != Choice::torn) continue;
+    for (size_t sector = 0; sector < arrived.size(); ++sector)
+      arrived[sector] = (random() & 1) != 0;
+  }
+  return outcome;
+}
+
+Files DiskMedia::build(const Outcome& outcome) const {
   Files files = durable_;
-  if (name_ != nullptr && (random() & 1) != 0) {
+  if (outcome.name_as_before) {
     if (name_->kind == DiskEvent::Kind::created) {
       files.erase(name_->path);
       return files;
     }
     files[name_->path] = removed_content_;
   }
-  for (size_t i = 0; i < pending_.size(); ++i) {
-    const DiskEvent& event = events_[pending_[i]];
-    const bool early = i < pending_.size() / 2;
-    switch (choice) {
-      case Choice::none:
-        break;
-      case Choice::all:
-        apply(files, event);
-        break;
-      case Choice::first_half:
-        if (early) apply(files, event);
-        break;
-      case Choice::last_half:
-        if (!early) apply(files, event);
-        break;
-      case Choice::any:
-        if ((random() & 1) != 0) apply(files, event);
-        break;
-      case Choice::torn:
-        apply_torn(files, event, random);
-        break;
-    }
-  }
+  for (size_t i = 0; i < pending_.size(); ++i)
+    apply_sectors(files, events_[pending_[i]], outcome.writes[i]);
   return files;
+}
+
+std::vector<std::string> DiskMedia::losses(const Outcome& outcome) const {
+  std::vector<std::string> lost;
+  for (size_t i = 0; i < pending_.size(); ++i) {
+    const std::vector<bool>& arrived = outcome.writes[i];
+    const auto missing = std::count(arrived.begin(), arrived.end(), false);
+    if (missing == 0) continue;
+    const DiskEvent& event = events_[pending_[i]];
+    const bool is_write = event.kind == DiskEvent::Kind::write;
+    lost.push_back("event " + std::to_string(pending_[i]) + ", " +
+                   (is_write ? std::to_string(missing) + " of " + std::to_string(arrived.size()) +
+                                   " sectors written at "
+                             : std::string("a truncation to ")) +
+                   std::to_string(event.offset) + " of " + event.path);
+  }
+  return lost;
 }
 
 }  // namespace nvm::crash

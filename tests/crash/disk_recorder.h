@@ -7,6 +7,8 @@
 // removed may be there or not until the next event.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -17,6 +19,7 @@
 #include <vector>
 
 #include "backend/journal/disk_file.h"
+#include "crash/sparse_file.h"
 
 namespace nvm::crash {
 
@@ -24,7 +27,8 @@ struct DiskEvent {
   enum class Kind { write, sync_begun, sync_ended, truncated, created, removed, acknowledged };
   Kind kind;
   std::string path;
-  uint64_t offset = 0;  // of a write; the new size; of a sync that ended, which event began it
+  // Of a write; the new size; of a sync that ended, which event began it; who was told.
+  uint64_t offset = 0;
   std::vector<char> bytes;
 };
 
@@ -43,10 +47,14 @@ class DiskRecorder final : public backend::DiskObserver {
   void created(const std::string& path) override;
   void removed(const std::string& path) override;
 
-  // The caller has been told that one more step is done.
-  void acknowledge();
+  // The caller, one of several by its number, has been told that one more step is done.
+  void acknowledge(uint64_t caller = 0);
   size_t add(DiskEvent event);
   std::vector<DiskEvent> take();
+
+  // How long each sync takes from now on.
+  void set_sync_time(std::chrono::microseconds time) { sync_time_ = time; }
+  std::chrono::microseconds sync_time() const { return sync_time_; }
 
   // Lets the next syncs of that file not end before they are released. A wait that takes some
   // seconds fails the test.
@@ -58,6 +66,7 @@ class DiskRecorder final : public backend::DiskObserver {
   void pause_if_held(const std::string& path);
 
  private:
+  std::atomic<std::chrono::microseconds> sync_time_{std::chrono::microseconds(0)};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string held_path_;  // empty if none is held
@@ -67,10 +76,16 @@ class DiskRecorder final : public backend::DiskObserver {
 };
 
 // Files by their paths.
-using Files = std::map<std::string, std::vector<char>>;
+using Files = std::map<std::string, SparseFile>;
 
 // Which of the undecided writes are on the medium.
 enum class Choice { none, all, first_half, last_half, any, torn };
+
+// What a power failure has left of each thing that was undecided.
+struct Outcome {
+  bool name_as_before = false;            // the name that was being made or removed
+  std::vector<std::vector<bool>> writes;  // of each, which of its sectors are on the medium
+};
 
 // What is on the medium after the first `count` events.
 class DiskMedia {
@@ -81,21 +96,25 @@ class DiskMedia {
   // Goes on to the next event; false at the end.
   bool advance();
   size_t position() const noexcept { return position_; }
-  uint64_t acknowledged() const noexcept { return acknowledged_; }
+  uint64_t acknowledged(uint64_t caller = 0) const;
   bool undecided() const noexcept { return !pending_.empty() || name_ != nullptr; }
-  Files build(Choice choice, std::mt19937_64& random) const;
+  Outcome decide(Choice choice, std::mt19937_64& random) const;
+  Files build(const Outcome& outcome) const;
+  // The undecided writes that an outcome has lost or torn, for people to read.
+  std::vector<std::string> losses(const Outcome& outcome) const;
 
  private:
+  static size_t sectors(const DiskEvent& event);
   static void apply(Files& files, const DiskEvent& event);
-  static void apply_torn(Files& files, const DiskEvent& event, std::mt19937_64& random);
+  static void apply_sectors(Files& files, const DiskEvent& event, const std::vector<bool>& sectors);
 
   Files durable_;
   const std::vector<DiskEvent>& events_;
   size_t position_ = 0;
-  uint64_t acknowledged_ = 0;
-  std::vector<size_t> pending_;        // events not synced
-  const DiskEvent* name_ = nullptr;    // a name made or removed just now
-  std::vector<char> removed_content_;  // of the file that it named
+  std::map<uint64_t, uint64_t> acknowledged_;
+  std::vector<size_t> pending_;      // events not synced
+  const DiskEvent* name_ = nullptr;  // a name made or removed just now
+  SparseFile removed_content_;       // of the file that it named
 };
 
 }  // namespace nvm::crash

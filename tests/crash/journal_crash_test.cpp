@@ -201,6 +201,35 @@ TEST_F(JournalCrash, RelaxedCommitsAreAPrefix) {
   expect_durable(list_changes());
 }
 
+// ---- A pool that is opened with a higher limit
+
+TEST_F(JournalCrash, APoolThatIsRaisedLosesNothing) {
+  static const std::string large(3'000'000, 'l');
+  const auto fill = [](int texts) {
+    std::vector<Step> steps;
+    for (int i = 0; i < texts; ++i) steps.push_back(append(text(large)));
+    return steps;
+  };
+  std::vector<Step> steps = fill(2);
+  steps.insert(steps.begin(), empty_list());
+  run(steps);
+  limit_ *= 2;
+  run_again(fill(4));
+  EXPECT_GT(history_.back().size(), heap::kMinPoolSize);
+  expect_no_complaint();
+}
+
+// ---- What is wrong is told with what it takes, and no more
+
+TEST_F(JournalCrash, AWrongStateIsShrunk) {
+  journal::left_out = journal::Rule::records_are_synced;
+  run(list_changes());
+  const std::string complaint = first_complaint(events_);
+  journal::left_out = journal::Rule::none;
+  EXPECT_NE(complaint, "");
+  EXPECT_EQ(losses_.size(), 1u);
+}
+
 // ---- Each rule left out is noticed; those of space.h are in tests/core/journal_space_test.cpp
 
 struct LeftOut {

@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,27 +43,8 @@ inline uint64_t stride() {
   return effort == nullptr || std::string(effort) == "slice" ? 23 : 1;
 }
 
-inline std::vector<char> content_of(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
 inline bool is_zero(const char* bytes, size_t length) {
   return std::all_of(bytes, bytes + length, [](char byte) { return byte == 0; });
-}
-
-inline void write_file(const std::string& path, const std::vector<char>& content) {
-  std::filesystem::remove(path);
-  std::ofstream stream(path, std::ios::binary);
-  constexpr size_t page = 4096;
-  for (size_t at = 0; at < content.size(); at += page) {
-    const size_t length = std::min(page, content.size() - at);
-    if (is_zero(content.data() + at, length)) continue;
-    stream.seekp(static_cast<std::streamoff>(at));
-    stream.write(content.data() + at, static_cast<std::streamsize>(length));
-  }
-  stream.close();
-  std::filesystem::resize_file(path, content.size());
 }
 
 class JournalCrash : public JournalFolder {
@@ -80,9 +60,15 @@ class JournalCrash : public JournalFolder {
   // Runs the steps in a new pool and lets every cut be judged.
   void expect_durable(const std::vector<Step>& steps) {
     run(steps);
+    expect_no_complaint();
+  }
+  // Lets every cut of what was run be judged.
+  void expect_no_complaint() {
     const std::string complaint = first_complaint(events_);
     if (complaint.empty()) return;
-    ADD_FAILURE() << complaint << "\nseed " << seed_ << ", kept in " << keep_wrong();
+    std::string lost;
+    for (const std::string& loss : losses_) lost += "\n  lost: " + loss;
+    ADD_FAILURE() << complaint << lost << "\nseed " << seed_ << ", kept in " << keep_wrong();
   }
   // The same without those syncs, as if they had been forgotten: that must be noticed.
   template <class Forgotten>
@@ -113,7 +99,11 @@ class JournalCrash : public JournalFolder {
 
   void run(const std::vector<Step>& steps) {
     open()->close();
-    before_ = {{pool_path(), content_of(pool_path())}};
+    run_again(steps);
+  }
+  // The same in the pool that is there.
+  void run_again(const std::vector<Step>& steps) {
+    before_ = {{pool_path(), SparseFile::read(pool_path())}};
     DiskRecorder recorder;
     std::shared_ptr<Pool> pool = open();
     history_ = {dump(*pool)};
@@ -134,14 +124,36 @@ class JournalCrash : public JournalFolder {
     do {
       if (random() % every != 0) continue;
       for (const Choice choice : kChoices) {
-        const std::string complaint = judge(media.build(choice, random), media, random);
-        if (!complaint.empty())
+        const Outcome outcome = media.decide(choice, random);
+        const std::string complaint = judge(media.build(outcome), media, random);
+        if (!complaint.empty()) {
           return "after event " + std::to_string(media.position()) + " of " +
-                 std::to_string(events.size()) + ": " + complaint;
+                 std::to_string(events.size()) + ": " + shrink(complaint, outcome, media);
+        }
         if (!media.undecided()) break;
       }
     } while (media.advance());
     return {};
+  }
+  // Of what was lost gives back all that is not needed for the state to be wrong. Returns what is
+  // wrong then.
+  std::string shrink(const std::string& complaint, Outcome outcome, const DiskMedia& media) {
+    const Files judged = wrong_;
+    losses_ = media.losses(outcome);
+    std::string found;
+    const auto complaint_now = [&] {
+      return complaint_about_cut(media.build(outcome), media, found);
+    };
+    if (complaint_now().empty()) {  // it takes a second cut
+      wrong_ = judged;
+      return complaint;
+    }
+    for (std::vector<bool>& write : outcome.writes) {
+      const std::vector<bool> before = std::exchange(write, std::vector<bool>(write.size(), true));
+      if (complaint_now().empty()) write = before;
+    }
+    losses_ = media.losses(outcome);
+    return complaint_now();
   }
   // As many cuts as so many events would have.
   uint64_t events_between_cuts() const {
@@ -154,31 +166,42 @@ class JournalCrash : public JournalFolder {
     char name[] = "/tmp/nvm-wrong-state-XXXXXX";
     const std::string folder = ::mkdtemp(name);
     for (const auto& [path, content] : wrong_)
-      write_file(folder + "/" + std::filesystem::path(path).filename().string(), content);
+      content.save(folder + "/" + std::filesystem::path(path).filename().string());
     return folder;
   }
 
   void lay_out(const Files& files) const {
     std::filesystem::remove(journal_name());
-    for (const auto& [path, content] : files) write_file(path, content);
+    for (const auto& [path, content] : files) content.save(path);
   }
 
   std::string judge(const Files& files, const DiskMedia& media, std::mt19937_64& random) {
-    lay_out(files);
-    wrong_ = files;
-    ++states_;
-    const uint64_t least = promise_ == backend::Promise::durable ? media.acknowledged() : 0;
-    const uint64_t most = std::min<uint64_t>(media.acknowledged() + 1, history_.size() - 1);
-    uint64_t found = most;
-    std::string complaint = complaint_about([&](Pool& pool) -> std::string {
-      const std::string state = dump(pool);
-      while (history_[found] != state && found > least) --found;
-      if (history_[found] == state) return {};
-      return "none of the states " + std::to_string(least) + " to " + std::to_string(most);
-    });
+    std::string found;
+    std::string complaint = complaint_about_cut(files, media, found);
     if (complaint.empty() && random() % kSecondCuts == 0)
       complaint = cut_recovery(files, found, random);
     return complaint;
+  }
+
+  // `found` is then what there is in the pool.
+  std::string complaint_about_cut(const Files& files, const DiskMedia& media, std::string& found) {
+    lay_out(files);
+    wrong_ = files;
+    ++states_;
+    return complaint_about([&](Pool& pool) {
+      found = dump(pool);
+      return complaint_about_content(pool, found, media);
+    });
+  }
+
+  // What is wrong with what a pool holds after this cut.
+  virtual std::string complaint_about_content(Pool&, const std::string& found,
+                                              const DiskMedia& media) {
+    const uint64_t least = promise_ == backend::Promise::durable ? media.acknowledged() : 0;
+    const uint64_t most = std::min<uint64_t>(media.acknowledged() + 1, history_.size() - 1);
+    for (uint64_t state = least; state <= most; ++state)
+      if (history_[state] == found) return {};
+    return "none of the states " + std::to_string(least) + " to " + std::to_string(most);
   }
 
   // Opens what was laid out, and lets it go on as a pool that never crashed.
@@ -210,7 +233,8 @@ class JournalCrash : public JournalFolder {
   }
 
   // The same files, cut again while they are recovered.
-  std::string cut_recovery(const Files& files, uint64_t expected, std::mt19937_64& random) {
+  std::string cut_recovery(const Files& files, const std::string& expected,
+                           std::mt19937_64& random) {
     lay_out(files);
     std::vector<DiskEvent> events;
     {
@@ -223,12 +247,11 @@ class JournalCrash : public JournalFolder {
     do {
       if (random() % every != 0) continue;
       for (const Choice choice : {Choice::all, Choice::any, Choice::torn}) {
-        wrong_ = media.build(choice, random);
+        wrong_ = media.build(media.decide(choice, random));
         lay_out(wrong_);
         ++states_;
-        const std::string complaint = complaint_about([&](Pool& pool) {
-          return dump(pool) == history_[expected] ? std::string() : "another state";
-        });
+        const std::string complaint = complaint_about(
+            [&](Pool& pool) { return dump(pool) == expected ? std::string() : "another state"; });
         if (!complaint.empty())
           return "cut again after " + std::to_string(media.position()) + ": " + complaint;
         if (!media.undecided()) break;
@@ -244,6 +267,7 @@ class JournalCrash : public JournalFolder {
   std::vector<DiskEvent> events_;
   Files before_;
   Files wrong_;
+  std::vector<std::string> losses_;  // of that
   uint64_t states_ = 0;
   uint64_t seed_ = number_from("NVM_CRASH_SEED", 20240229);
 };

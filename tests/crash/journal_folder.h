@@ -32,13 +32,14 @@ class JournalFolder : public ::testing::Test {
   std::shared_ptr<Pool> open() const {
     heap::OpenOptions options;
     options.path = pool_path();
-    options.limit = heap::kMinPoolSize;
+    options.limit = limit_;
     options.backend = backend::Kind::journal;
     options.promise = promise_;
     return Pool::open(options, object::initialize, object::destroy);
   }
 
   backend::Promise promise_ = backend::Promise::durable;
+  uint64_t limit_ = heap::kMinPoolSize;
   std::string folder_;
 
  private:

@@ -10,7 +10,7 @@ namespace {
 bool readable(const Pool& pool, const Ownership& ownership) {
   const uint64_t thread = ownership.transaction_thread.load(std::memory_order_relaxed);
   if (thread == 0) return true;
-  if (thread != this_thread()->id) return false;
+  if (thread != thread_id()) return false;
   pool.check_not_failed();
   return true;
 }

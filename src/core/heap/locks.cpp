@@ -45,7 +45,7 @@ struct ThisThread {
   std::shared_ptr<ThreadRecord> record = std::make_shared<ThreadRecord>();
   ThisThread() {
     static std::atomic<uint64_t> next{1};
-    record->id = next.fetch_add(1);
+    known_thread_id = record->id = next.fetch_add(1);
   }
   ~ThisThread() { record->alive.store(false); }
 };
@@ -55,6 +55,8 @@ struct ThisThread {
 void set_wait_hook(WaitHook hook) noexcept { the_wait_hook = hook; }
 
 WaitHook wait_hook() noexcept { return the_wait_hook; }
+
+constinit thread_local uint64_t known_thread_id = 0;
 
 const std::shared_ptr<ThreadRecord>& this_thread() {
   thread_local ThisThread here;
@@ -114,7 +116,7 @@ WaitGraph& wait_graph() {
 // Registers the wait of this thread for its lifetime.
 class Waiting {
  public:
-  explicit Waiting(Ownership* target) : thread_(this_thread()->id) {
+  explicit Waiting(Ownership* target) : thread_(thread_id()) {
     WaitGraph& graph = wait_graph();
     std::lock_guard lock(graph.mutex);
     if (closes_cycle(graph, target))
@@ -159,7 +161,7 @@ class Waiting {
 std::vector<uint64_t> Ownership::holders() const {
   std::lock_guard lock(mutex_);
   std::vector<uint64_t> threads;
-  if (owner_ && owner_->alive.load()) threads.push_back(owner_->id);
+  if (owner_lives()) threads.push_back(owner_->id);
   for (const Reader& reader : readers_)
     if (reader.thread->alive.load()) threads.push_back(reader.thread->id);
   return threads;
@@ -223,13 +225,19 @@ void Ownership::drop_dead_readers() {
   std::erase_if(readers_, [](const Reader& reader) { return !reader.thread->alive.load(); });
 }
 
+void Ownership::set_owner(const std::shared_ptr<ThreadRecord>& thread) {
+  if (owner_ != thread) owner_ = thread;
+  owner_id_.store(thread->id, std::memory_order_relaxed);
+  depth_ = 1;
+}
+
 bool Ownership::acquire(double timeout) {
-  const std::shared_ptr<ThreadRecord>& me = this_thread();
-  Lock lock(mutex_);
-  if (owner_ == me) {
+  if (mine()) {
     ++depth_;
     return false;
   }
+  const std::shared_ptr<ThreadRecord>& me = this_thread();
+  Lock lock(mutex_);
   for (const Reader& reader : readers_)
     if (reader.thread == me)
       throw Error(ErrorKind::transaction, "the pool cannot be changed inside reading()", 0, name_);
@@ -239,34 +247,38 @@ bool Ownership::acquire(double timeout) {
       [&] {
         drop_dead_readers();
         if (!readers_.empty() || owner_lives()) return false;
-        former = std::exchange(owner_, me);
-        depth_ = 1;
+        if (is_owned()) former = owner_;
+        set_owner(me);
         return true;
       },
-      [&] { owner_ = former; }, timeout);
+      [&] {
+        owner_id_.store(0, std::memory_order_relaxed);
+        if (former) set_owner(former);
+      },
+      timeout);
   return former != nullptr;
 }
 
 bool Ownership::try_acquire() {
-  const std::shared_ptr<ThreadRecord>& me = this_thread();
-  const std::lock_guard lock(mutex_);
-  if (owner_ == me) {
+  if (mine()) {
     ++depth_;
     return true;
   }
-  if (owner_ || !readers_.empty() || !may_go_ahead()) return false;
-  owner_ = me;
-  depth_ = 1;
+  const std::lock_guard lock(mutex_);
+  if (is_owned() || !readers_.empty() || !may_go_ahead()) return false;
+  set_owner(this_thread());
   return true;
 }
 
 void Ownership::release() noexcept {
+  if (--depth_ != 0) return;
+  bool awaited = false;
   {
     std::lock_guard lock(mutex_);
-    if (--depth_ != 0) return;
-    owner_.reset();
+    owner_id_.store(0, std::memory_order_relaxed);
+    awaited = !queue_.empty();
   }
-  changed_.notify_all();
+  if (awaited) changed_.notify_all();
 }
 
 bool Ownership::acquire_shared(double timeout) {
@@ -279,15 +291,15 @@ bool Ownership::acquire_shared(double timeout) {
   }
   bool died = false;
   const auto take = [&] {
-    if (owner_ != me && owner_lives()) return false;
-    died = owner_ && owner_ != me;
+    if (!mine() && owner_lives()) return false;
+    died = is_owned() && !mine();
     if (!died) readers_.push_back({me, 1});
     return true;
   };
   const auto give_back = [&] {
     if (!died) std::erase_if(readers_, [&me](const Reader& reader) { return reader.thread == me; });
   };
-  if (owner_ == me) {
+  if (mine()) {
     take();
   } else {
     wait(lock, take, give_back, timeout);
@@ -305,11 +317,6 @@ void Ownership::release_shared() noexcept {
     readers_.erase(me);
   }
   changed_.notify_all();
-}
-
-bool Ownership::mine() const noexcept {
-  std::lock_guard lock(mutex_);
-  return owner_ == this_thread();
 }
 
 bool Ownership::shared_mine() const noexcept {

@@ -58,6 +58,13 @@ struct ThreadRecord {
 };
 const std::shared_ptr<ThreadRecord>& this_thread();
 
+// The id of the calling thread: never 0, never another's.
+extern constinit thread_local uint64_t known_thread_id;  // 0 before it was asked for
+inline uint64_t thread_id() {
+  const uint64_t id = known_thread_id;
+  return id != 0 ? id : this_thread()->id;
+}
+
 // Who waits is served in turn, but a newcomer may go ahead of those who have not waited long:
 // handing over costs a switch of threads, and starving nobody is enough.
 class Ownership {
@@ -78,7 +85,7 @@ class Ownership {
   bool acquire_shared(double timeout);
   void release_shared() noexcept;
 
-  bool mine() const noexcept;
+  bool mine() const { return owner_id_.load(std::memory_order_relaxed) == thread_id(); }
   bool shared_mine() const noexcept;
   // The id of the thread that is inside a transaction, 0 if none; read by readers under the latch.
   std::atomic<uint64_t> transaction_thread{0};
@@ -107,13 +114,16 @@ class Ownership {
   bool may_go_ahead() const;
   void leave_queue(uint64_t ticket);
   void drop_dead_readers();
-  bool owner_lives() const { return owner_ && owner_->alive.load(); }
+  bool is_owned() const { return owner_id_.load(std::memory_order_relaxed) != 0; }
+  bool owner_lives() const { return is_owned() && owner_->alive.load(); }
+  void set_owner(const std::shared_ptr<ThreadRecord>& thread);
 
   std::string name_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::shared_ptr<ThreadRecord> owner_;
-  uint64_t depth_ = 0;
+  std::shared_ptr<ThreadRecord> owner_;  // the last one
+  std::atomic<uint64_t> owner_id_{0};    // its id as long as it owns the pool; else 0
+  uint64_t depth_ = 0;                   // the owner's alone
   std::vector<Reader> readers_;
   std::deque<Waiter> queue_;  // oldest first
   uint64_t next_ticket_ = 0;

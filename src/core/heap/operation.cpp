@@ -12,16 +12,25 @@ namespace {
 
 constexpr size_t kMostPublishedWords = 6;   // beyond that the undo log is cheaper
 constexpr size_t kManyWords = 16;           // beyond that words are found by hash
+constexpr size_t kMostSpareWords = 1024;    // whose memory is kept for the next operation
 constexpr size_t kEarly = kMaxActions - 1;  // reservations that are published in one go
 
 bool contains(const std::vector<Offset>& blocks, Offset block) {
   return std::find(blocks.begin(), blocks.end(), block) != blocks.end();
 }
 
+template <class T>
+void add(std::vector<T>& to, const std::vector<T>& more) {
+  if (!more.empty()) to.insert(to.end(), more.begin(), more.end());
+}
+
 }  // namespace
 
 Operation::Operation(Pool& pool)
-    : pool_(pool), in_transaction_(pool.in_transaction()), logging_(in_transaction_) {
+    : pool_(pool),
+      in_transaction_(pool.in_transaction()),
+      logging_(in_transaction_),
+      words_(std::exchange(pool.spare_words_, {})) {
   if (in_transaction_) {
     pool_.log().begin();
     mark_ = pool_.log().mark();
@@ -30,6 +39,9 @@ Operation::Operation(Pool& pool)
 
 Operation::~Operation() {
   if (!done_) undo();
+  if (words_.capacity() > kMostSpareWords) return;
+  words_.clear();
+  pool_.spare_words_ = std::move(words_);
 }
 
 // ---- Blocks
@@ -110,8 +122,8 @@ void Operation::cancel_unneeded() {
 
 Operation::Word* Operation::find(const uint64_t* word) const {
   if (words_.size() > kManyWords) {
-    const auto found = word_index_.find(word);
-    return found == word_index_.end() ? nullptr : &words_[found->second];
+    const auto found = word_index_->find(word);
+    return found == word_index_->end() ? nullptr : &words_[found->second];
   }
   for (Word& entry : words_)
     if (entry.address == word) return &entry;
@@ -126,15 +138,11 @@ void Operation::set(uint64_t* word, uint64_t value) {
   }
   words_.push_back({word, value, false});
   if (words_.size() == kManyWords + 1) {
-    for (size_t i = 0; i < words_.size(); ++i) word_index_[words_[i].address] = i;
+    word_index_.emplace();
+    for (size_t i = 0; i < words_.size(); ++i) (*word_index_)[words_[i].address] = i;
   } else if (words_.size() > kManyWords) {
-    word_index_[word] = words_.size() - 1;
+    (*word_index_)[word] = words_.size() - 1;
   }
-}
-
-uint64_t Operation::get(const uint64_t* word) const {
-  const Word* const pending = find(word);
-  return pending != nullptr ? pending->value : pmem::load(word);
 }
 
 void Operation::change(void* begin, size_t length) {
@@ -146,7 +154,10 @@ void Operation::change(void* begin, size_t length) {
 
 // ---- Counts and limbo
 
-void Operation::count(Offset object, int64_t delta) { counts_[object] += delta; }
+void Operation::count(Offset object, int64_t delta) {
+  if (!counts_) counts_.emplace();
+  (*counts_)[object] += delta;
+}
 
 Offset Operation::next_limbo_slot() {
   const size_t used = to_limbo_.size();
@@ -196,19 +207,28 @@ void Operation::recount(Offset object, uint64_t references) {
   if (references == 0) move_to_limbo(object);
 }
 
+// What is counted for an object, which is then settled.
+int64_t Operation::take_count(Offset object) {
+  if (!counts_) return 0;
+  const auto found = counts_->find(object);
+  if (found == counts_->end()) return 0;
+  const int64_t delta = found->second;
+  counts_->erase(found);
+  return delta;
+}
+
 void Operation::settle_counts() {
   for (const Offset object : objects_) {
-    const auto delta = counts_.find(object);
     auto* const counted = pool_.at<Counted>(object);
-    const int64_t references = delta == counts_.end() ? 0 : delta->second;
+    const int64_t references = take_count(object);
     if (references < 0) throw Error(ErrorKind::internal, "a new object's count is negative");
     pmem::store(&counted->word,
                 counted_word(static_cast<uint64_t>(references), class_of(counted->word)));
     written(counted, sizeof(Counted));
-    if (delta != counts_.end()) counts_.erase(delta);
     if (references == 0) move_to_limbo(object);
   }
-  for (const auto& [object, delta] : counts_)
+  if (!counts_) return;
+  for (const auto& [object, delta] : *counts_)
     if (delta != 0) settle_count(object, delta);
 }
 
@@ -303,11 +323,11 @@ void Operation::commit_logged() {
 void Operation::hand_over() {
   if (pool_.allocations_.size() + allocations_.size() > kEarly)
     pool_.log().publish_early(pool_.allocations_, pool_.blocks_);
-  pool_.allocations_.insert(pool_.allocations_.end(), allocations_.begin(), allocations_.end());
-  pool_.blocks_.insert(pool_.blocks_.end(), blocks_.begin(), blocks_.end());
-  pool_.frees_.insert(pool_.frees_.end(), frees_.begin(), frees_.end());
-  pool_.born_.insert(pool_.born_.end(), objects_.begin(), objects_.end());
-  pool_.born_.insert(pool_.born_.end(), raws_.begin(), raws_.end());
+  add(pool_.allocations_, allocations_);
+  add(pool_.blocks_, blocks_);
+  add(pool_.frees_, frees_);
+  add(pool_.born_, objects_);
+  add(pool_.born_, raws_);
   allocations_.clear();
 }
 

@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -73,7 +74,11 @@ class Operation {
   // A fence between the words set before and after this call, where they are stored one by one.
   void then_fence() { fence_after_ = words_.size(); }
   // A reachable word as this operation will leave it.
-  uint64_t get(const uint64_t* word) const;
+  uint64_t get(const uint64_t* word) const {
+    const Word* const pending = words_.empty() ? nullptr : find(word);
+    return pending != nullptr ? pending->value : pmem::load(word);
+  }
+  bool in_transaction() const noexcept { return in_transaction_; }
 
   // Logs a reachable range; it may be stored to as soon as this returns.
   void change(void* begin, size_t length);
@@ -95,19 +100,17 @@ class Operation {
   // True when the operation frees and allocates about as much as one publish can take: those who
   // free in steps stop here.
   bool large() const noexcept {
-    return allocations_.size() + frees_.size() + 2 * counts_.size() >= kMaxActions / 2;
+    return allocations_.size() + frees_.size() + 2 * (counts_ ? counts_->size() : 0) >=
+           kMaxActions / 2;
   }
 
  private:
-  struct Word {
-    uint64_t* address;
-    uint64_t value;
-    bool logged;
-  };
+  using Word = PendingWord;
 
   Offset reserve(uint64_t bytes, BlockKind kind);
   void check_block(Offset block) const;
   void count(Offset object, int64_t delta);
+  int64_t take_count(Offset object);
   void settle_count(Offset object, int64_t delta);
   void settle_counts();
   void move_to_limbo(Offset object);
@@ -142,8 +145,8 @@ class Operation {
   std::vector<Offset> raws_;     // blocks of allocate_raw()
   std::vector<Offset> frees_;
   mutable std::vector<Word> words_;
-  std::unordered_map<const uint64_t*, size_t> word_index_;  // once there are many words
-  std::unordered_map<Offset, int64_t> counts_;
+  std::optional<std::unordered_map<const uint64_t*, size_t>> word_index_;  // of many words
+  std::optional<std::unordered_map<Offset, int64_t>> counts_;
   std::vector<std::pair<Offset, Offset>> to_limbo_;  // object, slot
   std::vector<Offset> from_limbo_;
   std::vector<Offset> new_slots_;  // of limbo segments allocated here

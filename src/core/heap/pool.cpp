@@ -328,7 +328,7 @@ void Pool::grow() {
 
 void Pool::check_no_foreign_transaction() const {
   const uint64_t thread = ownership_.transaction_thread.load();
-  if (thread == 0 || thread == this_thread()->id) return;
+  if (thread == 0 || thread == thread_id()) return;
   for (const uint64_t holder : ownership_.holders())
     if (holder == thread)
       throw Error(ErrorKind::transaction,

@@ -67,6 +67,13 @@ class PendingCommit {
   std::atomic<uint32_t>* count_ = nullptr;
 };
 
+// A word that an operation will store.
+struct PendingWord {
+  uint64_t* address;
+  uint64_t value;
+  bool logged;
+};
+
 class Pool : public std::enable_shared_from_this<Pool> {
  public:
   static std::shared_ptr<Pool> open(const OpenOptions& options, Initializer initialize,
@@ -194,8 +201,11 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // Undoes everything back to the outermost begin. The nesting remains: each level still ends by
   // commit() or end_failed(), and no operation is possible before the outermost has.
   void abort();
-  void end_failed();                     // ends the innermost one after abort(); never throws
-  bool in_transaction() const noexcept;  // of the calling thread
+  void end_failed();             // ends the innermost one after abort(); never throws
+  bool in_transaction() const {  // of the calling thread
+    const uint64_t thread = ownership_.transaction_thread.load(std::memory_order_relaxed);
+    return thread != 0 && thread == thread_id();
+  }
   uint64_t transaction_depth() const noexcept { return depth_; }
   bool transaction_failed() const noexcept { return failed_; }
 
@@ -295,6 +305,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::vector<Offset> blocks_;
   std::vector<Offset> frees_;
 
+  std::vector<PendingWord> spare_words_;  // an operation's, empty, with their memory
   std::vector<Offset> garbage_;  // on limbo, unpinned: to be freed when no transaction is open
 
   backend::Promise promise_ = backend::Promise::durable;

@@ -6,18 +6,13 @@
 
 namespace nvm::heap {
 
-bool Pool::in_transaction() const noexcept {
-  const uint64_t thread = ownership_.transaction_thread.load(std::memory_order_relaxed);
-  return thread != 0 && thread == this_thread()->id;
-}
-
 void Pool::begin(double timeout, std::optional<backend::Promise> promise) {
   check_open();
   check_writable();
   own(timeout);
   if (depth_ == 0) {
     std::lock_guard latch(latch_);
-    ownership_.transaction_thread.store(this_thread()->id);
+    ownership_.transaction_thread.store(thread_id());
     transaction_promise_ = promise;
   }
   ++depth_;

@@ -94,6 +94,7 @@ void Journal::zero_ahead(Lock& lock) {
   const std::vector<char> zeros(ahead.length);
   write_alone(lock, [&](DiskFile& disk) { disk.write(zeros.data(), zeros.size(), ahead.offset); });
   journal_->was_zeroed(ahead);
+  call_waiters();
 }
 
 // Does some work while nobody changes the pool; waits for such a moment. False: the pool is closed.

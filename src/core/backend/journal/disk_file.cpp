@@ -145,6 +145,13 @@ std::unique_ptr<DiskFile> make_disk_file(int fd, std::string path) {
   return observed(std::make_unique<PosixFile>(fd, std::move(path)));
 }
 
+std::unique_ptr<DiskFile> reopen_disk_file(int fd, const std::string& path) {
+  const std::string place = "/proc/self/fd/" + std::to_string(fd);
+  const int own = ::open(place.c_str(), O_RDWR | O_CLOEXEC);
+  if (own < 0) fail(path, "cannot open the pool", errno);
+  return make_disk_file(own, path);
+}
+
 std::unique_ptr<DiskFile> create_disk_file(const std::string& path, unsigned mode) {
   remove_disk_file(path);
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);

@@ -37,6 +37,9 @@ class DiskFile {
 
 // What works on `fd`, which it takes over; `path` is for messages.
 std::unique_ptr<DiskFile> make_disk_file(int fd, std::string path);
+// The file that is open as `fd`, under a descriptor of its own for reading and
+// writing, without the locks of that one. Throws Error(os).
+std::unique_ptr<DiskFile> reopen_disk_file(int fd, const std::string& path);
 
 // Makes a new file, with its name durable; replaces one that is there. Throws Error(os).
 std::unique_ptr<DiskFile> create_disk_file(const std::string& path, unsigned mode);

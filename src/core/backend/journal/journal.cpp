@@ -1,10 +1,9 @@
-// Commits: lines are remembered, cut into records, written and synced. Checkpoints are in
-// checkpoint.cpp.
+// Lines are remembered and cut into records. How these are written and synced is in
+// group_commit.cpp, checkpoints are in checkpoint.cpp.
 #include "backend/journal/journal.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <new>
 
 #include "backend/memory_limit.h"
@@ -21,10 +20,6 @@ constexpr uint64_t kLineCost = kLine + sizeof(uint64_t);
 constexpr size_t kMostDirtyPages = size_t{64} << 10;
 // Memory of their own that written pages may keep: those that are stored to again need no copy.
 constexpr size_t kMostPrivatePages = size_t{16} << 10;
-// How long a commit waits for a checkpoint to make room in memory. A transaction of another thread
-// may keep that from happening.
-constexpr auto kLongestHold = std::chrono::seconds(2);
-
 // New blocks that are known to be new: each is filled as soon as it is made.
 constexpr size_t kMostFresh = 8;
 
@@ -231,6 +226,7 @@ void Journal::fail(const Error& error) noexcept {
                     error.error_number() != 0 ? error.error_number() : EIO, error.file());
   }
   changed_.notify_all();
+  call_waiters();
 }
 
 Ticket Journal::cut() {
@@ -277,65 +273,6 @@ Ticket Journal::cut_lines(const Lock& lock) {
     changed_.notify_all();
   }
   return cut_;
-}
-
-// Lets nobody else write to the journal meanwhile. Called and left with the mutex held; `write`
-// runs without it. False: it has failed, and so has the journal.
-bool Journal::write_alone(Lock& lock, const std::function<void(DiskFile&)>& write) {
-  writing_ = true;
-  DiskFile& disk = journal_->disk();
-  lock.unlock();
-  std::optional<Error> error;
-  try {
-    write(disk);
-  } catch (const Error& caught) {
-    error.emplace(caught);
-  }
-  lock.lock();
-  writing_ = false;
-  if (error) fail(*error);
-  changed_.notify_all();
-  return !error;
-}
-
-// Writes what is pending, for all who wait for it, and syncs if that was promised.
-void Journal::lead(Lock& lock, Promise promise) {
-  const std::vector<Write> writes = std::exchange(pending_, {});
-  const uint64_t target = cut_;
-  const bool sync_pool = std::exchange(pool_unsynced_, false);
-  const bool done = write_alone(lock, [&](DiskFile& disk) {
-    if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record)) pool_->sync();
-    for (const Write& write : writes)
-      disk.write(write.bytes.data(), write.bytes.size(), write.offset);
-    if (promise == Promise::durable && holds(Rule::records_are_synced)) disk.sync();
-  });
-  if (!done) return;
-  written_ = target;
-  if (promise == Promise::durable) durable_ = target;
-}
-
-void Journal::wait(Ticket ticket, Promise promise) {
-  if (ticket == 0) return;
-  Lock lock(mutex_);
-  const uint64_t& reached = promise == Promise::durable ? durable_ : written_;
-  while (reached < ticket) {
-    check_not_failed(lock);
-    if (writing_) {
-      changed_.wait(lock);
-    } else {
-      lead(lock, promise);
-    }
-  }
-  hold_back(lock);
-}
-
-// Whoever commits faster than checkpoints are written waits for them.
-void Journal::hold_back(Lock& lock) {
-  const auto has_room = [this] {
-    return failed_ || stop_ || (dirty_ <= limits_.most && !journal_->is_short());
-  };
-  if (has_room() || !thread_ || std::this_thread::get_id() == thread_->get_id()) return;
-  changed_.wait_for(lock, kLongestHold, has_room);
 }
 
 }  // namespace nvm::backend::journal

@@ -36,6 +36,7 @@
 // checkpoints, and syncs what was committed relaxed.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -102,6 +103,7 @@ class Journal final : public Backend {
 
  private:
   using Lock = std::unique_lock<std::mutex>;
+  using Clock = std::chrono::steady_clock;
   using Pages = std::vector<uint64_t>;
 
   void mark_lines(uint64_t begin, uint64_t end);
@@ -115,7 +117,20 @@ class Journal final : public Backend {
   void fail(const Error& error) noexcept;
   Ticket cut_lines(const Lock& lock);
   bool write_alone(Lock& lock, const std::function<void(DiskFile&)>& write);
+  // A commit that waits for its record.
+  struct Waiter {
+    Ticket ticket;
+    Promise promise;
+    std::condition_variable called;
+    Waiter* next = nullptr;
+  };
+  bool is_done(Ticket ticket, Promise promise) const {
+    return (promise == Promise::durable ? durable_ : written_) >= ticket;
+  }
   void lead(Lock& lock, Promise promise);
+  void gather(Lock& lock);
+  void follow(Lock& lock, Waiter& waiter);
+  size_t call_waiters() noexcept;
   void hold_back(Lock& lock);
 
   void start_thread();
@@ -179,13 +194,18 @@ class Journal final : public Backend {
   std::condition_variable changed_;
   std::unique_ptr<JournalFile> journal_;
   std::vector<Write> pending_;
-  uint64_t cut_ = 0;            // sequence numbers: of the last record cut,
-  uint64_t written_ = 0;        // of the last one written,
-  uint64_t durable_ = 0;        // of the last one on stable storage
-  bool pool_unsynced_ = false;  // the pool's file was written to for the next record
-  bool writing_ = false;        // somebody writes or syncs the journal, without the mutex
-  size_t dirty_ = 0;            // pages that the next checkpoints will write or give back
-  bool due_ = false;            // a checkpoint should be written
+  uint64_t cut_ = 0;                  // sequence numbers: of the last record cut,
+  uint64_t written_ = 0;              // of the last one written,
+  uint64_t durable_ = 0;              // of the last one on stable storage
+  bool pool_unsynced_ = false;        // the pool's file was written to for the next record
+  bool writing_ = false;              // somebody writes or syncs the journal, without the mutex
+  Waiter* waiters_ = nullptr;         // the newest
+  size_t waiting_ = 0;                // how many they are
+  std::condition_variable gathered_;  // there are as many of them as the leader waits for
+  size_t together_ = 1;               // commits that the last sync served
+  Clock::duration sync_time_{};       // of that sync
+  size_t dirty_ = 0;                  // pages that the next checkpoints will write or give back
+  bool due_ = false;                  // a checkpoint should be written
   bool stop_ = false;
   std::optional<Error> failed_;
   Quietly quietly_;

@@ -114,7 +114,7 @@ void PoolFile::grow() {
   stop();
   passed(Step::closed_for_growth);
   try {
-    raise_heap_size(lock_fd_.get(), size, path_);
+    raise_heap_size(*backend::reopen_disk_file(lock_fd_.get(), path_));
     size_ = size;
   } catch (const Error&) {
     start_again();

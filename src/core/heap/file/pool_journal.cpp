@@ -19,14 +19,6 @@ using backend::DiskFile;
 
 constexpr mode_t kPermissions = 07777;
 
-// The same file under a descriptor of its own, without the locks of `fd`.
-std::unique_ptr<DiskFile> disk_file(int fd, const std::string& pool) {
-  const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  const int own = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (own < 0) throw_os(pool, "cannot open the pool", errno);
-  return backend::make_disk_file(own, pool);
-}
-
 pmdk::PoolHeader header_of(DiskFile& pool) {
   pmdk::PoolHeader header{};
   pool.read(&header, sizeof header, 0);
@@ -97,7 +89,7 @@ std::unique_ptr<DiskFile> find_journal(const std::string& pool, JournalMark mark
 std::string journal_path(const std::string& pool) { return resolved(pool) + ".journal"; }
 
 void recover_from_journal(int pool_fd, const std::string& pool) {
-  const std::unique_ptr<DiskFile> file = disk_file(pool_fd, pool);
+  const std::unique_ptr<DiskFile> file = backend::reopen_disk_file(pool_fd, pool);
   const pmdk::PoolHeader header = header_of(*file);
   if (!is_pool(header)) return;  // validate() says what it is
   const JournalMark mark = journal_mark(header);
@@ -138,7 +130,7 @@ void lay_journal_over(char* base, uint64_t size, const std::string& pool) {
 
 std::unique_ptr<backend::Backend> make_journal(int pool_fd, const std::string& pool, bool fresh,
                                                std::function<void()> check_whole) {
-  std::unique_ptr<DiskFile> file = disk_file(pool_fd, pool);
+  std::unique_ptr<DiskFile> file = backend::reopen_disk_file(pool_fd, pool);
   DiskFile* const disk = file.get();
   journal::Host host;
   host.journal_path = journal_path(pool);

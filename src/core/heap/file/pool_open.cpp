@@ -176,7 +176,7 @@ void PoolFile::open_existing(const OpenOptions& options, Opened opened) {
   } else if (allocated_bytes(status) < size_) {
     allocate_all(size_);
   }
-  if (raise) raise_heap_size(lock_fd_.get(), size_, path_);
+  if (raise) raise_heap_size(*backend::reopen_disk_file(lock_fd_.get(), path_));
   release_flock(lock_fd_.get());
   if (journals()) {
     // The lanes are not in the journal, so they have to be clean in the file itself.
@@ -208,9 +208,9 @@ void PoolFile::make_backend() {
 // The file is sparse: its size is no more than the addresses that the pool may have.
 void PoolFile::extend_to_limit() {
   if (size_ >= limit_) return;
-  if (::ftruncate(lock_fd_.get(), static_cast<off_t>(limit_)) != 0)
-    throw_os(path_, "cannot raise the pool's limit", errno);
-  raise_heap_size(lock_fd_.get(), limit_, path_);
+  const std::unique_ptr<backend::DiskFile> file = backend::reopen_disk_file(lock_fd_.get(), path_);
+  file->truncate(limit_);
+  raise_heap_size(*file);
   size_ = limit_;
 }
 

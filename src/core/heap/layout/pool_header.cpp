@@ -1,9 +1,6 @@
 #include "heap/layout/pool_header.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <string_view>
 
@@ -134,18 +131,11 @@ void check_pool_header(const char* base, uint64_t size, const std::string& file)
   check_layout(descriptor_of(base), file);
 }
 
-void raise_heap_size(int fd, uint64_t file_size, const std::string& file) {
-  const auto sync = [&] {
-    if (::fsync(fd) != 0) throw_os(file, "cannot raise the heap's size", errno);
-  };
-  sync();  // the file may have got its size just now
-  const uint64_t heap_size = usable_file_size(file_size) - pmdk::kHeapOffset;
-  const auto written =
-      ::pwrite(fd, &heap_size, sizeof heap_size, static_cast<off_t>(pmdk::kHeapSizeField));
-  if (written != static_cast<ssize_t>(sizeof heap_size)) {
-    throw_os(file, "cannot raise the heap's size", written < 0 ? errno : EIO);
-  }
-  sync();
+void raise_heap_size(backend::DiskFile& file) {
+  file.sync();  // the file may have got its size just now
+  const uint64_t heap_size = usable_file_size(file.size()) - pmdk::kHeapOffset;
+  file.write(&heap_size, sizeof heap_size, pmdk::kHeapSizeField);
+  file.sync();
 }
 
 }  // namespace nvm::heap

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "backend/journal/disk_file.h"
 #include "heap/layout/pmdk_layout.h"
 
 namespace nvm::heap {
@@ -32,10 +33,10 @@ inline uint64_t heap_end(const char* base) {
 // How much of a file of `size` bytes libpmemobj uses.
 inline uint64_t usable_file_size(uint64_t size) { return size / pmdk::kPage * pmdk::kPage; }
 
-// Sets the heap's size for a file of `file_size` bytes, on the medium. REQUIRES: libpmemobj does
-// not have the file open. A cut leaves the old size or the new one (one aligned word), the new one
-// only in a file that is as large as that, and a heap smaller than its file is raised at the next
-// open.
-void raise_heap_size(int fd, uint64_t file_size, const std::string& file);
+// Sets the heap's size to what the pool's file has room for, on the medium. REQUIRES: libpmemobj
+// does not have the file open. A cut leaves the old size or the new one (one aligned word), the new
+// one only in a file that is as large as that, and a heap smaller than its file is raised at the
+// next open.
+void raise_heap_size(backend::DiskFile& file);
 
 }  // namespace nvm::heap

@@ -158,7 +158,7 @@ void Table::set_value(Entry* entry, Cell value) {
 
 bool Table::careful() const {
   if (fresh_dict_) return false;
-  return pool_.in_transaction() || fresh_body_ || used_ != pmem::load(&body_->used);
+  return op_->in_transaction() || fresh_body_ || used_ != pmem::load(&body_->used);
 }
 
 void Table::damaged(const char* what) const {

@@ -1,0 +1,96 @@
+// The content of a file, of which pages of zeros take no room and copies share what is the same:
+// thousands of media that differ in a few sectors are built of one pool.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nvm::crash {
+
+class SparseFile {
+ public:
+  static constexpr uint64_t kPage = 4096;
+
+  // REQUIRES: there is such a file.
+  static SparseFile read(const std::string& path) {
+    SparseFile file;
+    std::ifstream stream(path, std::ios::binary | std::ios::ate);
+    file.resize(static_cast<uint64_t>(stream.tellg()));
+    stream.seekg(0);
+    Page page{};
+    for (uint64_t at = 0; at < file.size(); at += kPage) {
+      const uint64_t length = std::min(kPage, file.size() - at);
+      stream.read(page.data(), static_cast<std::streamsize>(length));
+      if (std::any_of(page.begin(), page.begin() + length, [](char byte) { return byte != 0; }))
+        file.write(at, page.data(), length);
+    }
+    return file;
+  }
+
+  uint64_t size() const { return size_; }
+
+  // What is added is zeros.
+  void resize(uint64_t size) {
+    if (size < size_ && size % kPage != 0) {
+      const uint64_t kept = size % kPage;
+      if (pages_[size / kPage]) {
+        Page& last = own_page(size / kPage);
+        std::fill(last.begin() + static_cast<ptrdiff_t>(kept), last.end(), '\0');
+      }
+    }
+    size_ = size;
+    pages_.resize((size + kPage - 1) / kPage);
+  }
+
+  // Grows the file if it ends before.
+  void write(uint64_t offset, const char* bytes, uint64_t length) {
+    if (offset + length > size_) resize(offset + length);
+    while (length != 0) {
+      const uint64_t in_page = offset % kPage;
+      const uint64_t part = std::min(length, kPage - in_page);
+      std::memcpy(own_page(offset / kPage).data() + in_page, bytes, part);
+      offset += part;
+      bytes += part;
+      length -= part;
+    }
+  }
+
+  // Makes the file, in place of one that is there.
+  void save(const std::string& path) const {
+    std::filesystem::remove(path);
+    std::ofstream stream(path, std::ios::binary | std::ios::trunc);
+    for (size_t i = 0; i < pages_.size(); ++i) {
+      if (!pages_[i]) continue;
+      stream.seekp(static_cast<std::streamoff>(i * kPage));
+      const uint64_t length = std::min(kPage, size_ - i * kPage);
+      stream.write(pages_[i]->data(), static_cast<std::streamsize>(length));
+    }
+    stream.close();
+    std::filesystem::resize_file(path, size_);
+  }
+
+ private:
+  using Page = std::array<char, kPage>;
+
+  Page& own_page(uint64_t index) {
+    std::shared_ptr<Page>& page = pages_[index];
+    if (!page) {
+      page = std::make_shared<Page>();
+    } else if (page.use_count() > 1) {
+      page = std::make_shared<Page>(*page);
+    }
+    return *page;
+  }
+
+  uint64_t size_ = 0;
+  std::vector<std::shared_ptr<Page>> pages_;  // null: zeros
+};
+
+}  // namespace nvm::crash
