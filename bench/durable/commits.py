@@ -141,7 +141,7 @@ def commits_per_second(pool: Any, threads: int, seconds: float) -> float:
 
     def work(mine: int) -> None:
         own = dicts[mine]
-        while time.perf_counter() < end:
+        while not done[mine] or time.perf_counter() < end:
             own[done[mine] % 1000] = done[mine]
             done[mine] += 1
 
