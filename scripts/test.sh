@@ -73,6 +73,12 @@ step_python-asan() {
 step_pypy() { suite .venv-pypy -m "not slow" --timeout-method=thread; }
 # One pool through all interpreters that the steps before have built for.
 step_ring() { .venv/bin/python -m pytest tests/python/test_ring.py ${extra[@]+"${extra[@]}"}; }
+# Damaged pools, for so many seconds (600), or what else the fuzzer takes.
+step_fuzz() {
+  scripts/build.sh package .venv
+  [ ${#extra[@]} -gt 0 ] || extra=(600)
+  PYTHONPATH=tests:tests/python .venv/bin/python -m fuzz "${extra[@]}"
+}
 # A machine whose power is cut, again and again; the kernel is fetched once, by apt.
 step_power() {
   local programs=(nvm_power_guest nvm_power_control nvm_power_judge)
@@ -105,7 +111,7 @@ step_python-others() {
 }
 
 # The lines by which the runners sum themselves up.
-summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|---- CPython|Success|All checks|Found|[0-9]+ files? (already|would)|python: |power: )'
+summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|---- CPython|Success|All checks|Found|[0-9]+ files? (already|would)|python: |power: |fuzz: )'
 
 # Each step is a process of its own, so that it stops at its first failing command.
 if [ "${1:-}" = --step ]; then

@@ -1,0 +1,1 @@
+"""Damages pools at random and opens them: nothing that a file holds may harm the program."""
