@@ -198,8 +198,9 @@ class Decoded {
     std::swap(tree_, other.tree_);
     return *this;
   }
-  // Makes the Python object if it is untracked, else pins. Throws Error(corrupt), PythonError.
-  static Decoded fetch(heap::Pool& pool, object::Cell cell);
+  // Makes the Python object if it is untracked, else pins. `hashed`: what cannot be a key is
+  // damage. Throws Error(corrupt), PythonError.
+  static Decoded fetch(heap::Pool& pool, object::Cell cell, bool hashed = false);
   // Of an object that is made already and that the collector does not track.
   static Decoded of(Ref leaf) noexcept {
     Decoded decoded;

@@ -86,7 +86,7 @@ Decoded fetch_key(heap::Pool& pool, const StoredKey& key) {
     case StoredKey::Kind::bytes:
       return Decoded::of(checked(PyBytes_FromStringAndSize(key.data, key.length)));
     default:
-      return Decoded::fetch(pool, key.cell);
+      return Decoded::fetch(pool, key.cell, true);
   }
 }
 

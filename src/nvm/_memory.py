@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
-import types
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -277,7 +275,7 @@ class MemoryManager:
         living = self._living(offset)
         if living is not None:
             return living
-        cls: Any = self._class_at(offset)
+        cls: Any = _core._memory_class(self._pool, offset)
         instance = cls.__new__(cls)
         instance._p_mm = self
         instance._p_oid = Oid(self._pool_id(), offset)
@@ -323,20 +321,6 @@ class MemoryManager:
             return None
         return live.instance()
 
-    def _class_at(self, offset: int) -> type[Any]:
-        name = _core._memory_describe(self._pool, offset)[3]
-        if name is None:
-            raise ValueError(f"the block at offset {offset} is no object: it has no class")
-        module_name, _, qualname = name.partition(":")
-        found: Any = sys.modules.get(module_name)
-        for part in qualname.split("."):
-            found = None if found is None else vars(found).get(part)
-        if not isinstance(found, type):
-            raise ClassNotFoundError(
-                f"class '{name}' is not known here: import {module_name} first", name=module_name
-            )
-        return found
-
     def _free_orphans(self) -> None:
         """Let the classes of objects that nothing refers to let go what they hold."""
         if self._freeing or self._pool.closed:
@@ -368,7 +352,7 @@ class MemoryManager:
         except ClassNotFoundError:
             return  # it waits until a program that has the class opens the pool
         except Exception as error:
-            _report(error, f"freeing the object at offset {offset}")
+            _core._memory_report(error, f"freeing the object at offset {offset}")
 
     def _held(self, heads: list[int], strict: bool) -> Iterator[tuple[int, list[int], list[int]]]:
         """What each object refers to and owns, by offsets, as its class says."""
@@ -390,7 +374,7 @@ class MemoryManager:
                 with self._pool.transaction():
                     _core._memory_fetch(self._pool, head)._p_deallocate()
             except Exception as error:
-                _report(error, f"emptying the object at offset {head}")
+                _core._memory_report(error, f"emptying the object at offset {head}")
         self._free_orphans()
 
 
@@ -407,18 +391,6 @@ def _number(value: SupportsIndex, name: str) -> int:
     if not 0 <= number <= _MAX_NUMBER:
         raise ValueError(f"{name} must be from 0 to 2**63 - 1, not {number}")
     return number
-
-
-def _report(error: BaseException, what: str) -> None:
-    sys.unraisablehook(
-        types.SimpleNamespace(
-            exc_type=type(error),
-            exc_value=error,
-            exc_traceback=error.__traceback__,
-            err_msg=f"Exception ignored while {what}",
-            object=None,
-        )
-    )
 
 
 for _public in (MemoryManager,):

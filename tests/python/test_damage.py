@@ -1,11 +1,13 @@
 """What is damaged in a pool's file is told, harms nothing, and check() names the place."""
 
 import struct
+import sys
 
 import pytest
 
 import nvm
-from nvm.pmemobj import PersistentObject
+from fuzz import layout
+from nvm.pmemobj import PersistentObject, PersistentSet, PersistentTuple
 
 LATIN1 = "äöü and some more"
 WIDE = "€€€ and some more"
@@ -21,6 +23,7 @@ class Thing(PersistentObject):
 def damage(pool, path, open_pool):
     """Closes the pool, changes the word before some content in its file, and opens it again.
 
+    Or the word at an offset.
     The end of the test puts the word back, as every pool is checked then.
     """
     undo = []
@@ -28,8 +31,10 @@ def damage(pool, path, open_pool):
     def damage(content, change, at=-8):
         pool.close()
         data = bytearray(path.read_bytes())
-        assert data.count(content) == 1
-        place = data.index(content) + at
+        place = content
+        if isinstance(content, bytes):
+            assert data.count(content) == 1
+            place = data.index(content) + at
         (word,) = struct.unpack_from("<Q", data, place)
         struct.pack_into("<Q", data, place, change(word))
         path.write_bytes(data)
@@ -120,6 +125,133 @@ def test_an_attributes_name_with_characters_beyond_unicode_is_damage(pool, damag
     with pytest.raises(nvm.PoolCorruptError):
         vars(pool["thing"])
     assert any("str" in finding.what for finding in pool.check())
+
+
+# ---- References to what cannot be meant
+
+
+def reference_to(obj):
+    return layout.OBJECT_CELL << 48 | obj._p_oid[1]
+
+
+def test_a_list_that_is_a_key_is_damage(pool, damage):
+    key = pool.new(PersistentTuple, (1, "two"))
+    pool.root = {"dict": {key: 1}, "list": [1]}
+    wanted = reference_to(pool.root["list"])
+    pool = damage(struct.pack("<Q", reference_to(key)), lambda word: wanted, at=0)
+    found = pool.root["dict"]
+    for read in (list, repr, type(found).to_python, lambda d: d.popitem()):
+        with pytest.raises(nvm.PoolCorruptError, match="cannot be a key"):
+            read(found)
+    assert any(finding.path.startswith('pool.root["dict"]') for finding in pool.check())
+    assert pool.root["list"] == [1]
+
+
+def test_a_list_in_a_frozenset_is_damage(pool, damage):
+    part = pool.new(PersistentTuple, (1, "two"))
+    pool.root = [frozenset({part}), pool.new(PersistentSet, [1])]
+    wanted = reference_to(pool.root[1])
+    pool = damage(struct.pack("<Q", reference_to(part)), lambda word: wanted, at=0)
+    with pytest.raises(nvm.PoolCorruptError, match="cannot be a key"):
+        pool.root[0]
+
+
+class Blocks:
+    """Lays out its own memory."""
+
+    def _p_new(self, manager):
+        return manager.zalloc(64)
+
+    def _p_resurrect(self, manager, oid):
+        pass
+
+    def _p_traverse(self):
+        return []
+
+    def _p_substructures(self):
+        return []
+
+    def _p_deallocate(self):
+        pass
+
+
+def failing(self):
+    raise KeyError("the reason")
+
+
+@pytest.mark.parametrize(("word", "change"), [(0, lambda word: word & 1), (-8, lambda word: 64)])
+def test_a_reference_to_a_block_that_is_no_object_is_damage(pool, damage, word, change):
+    head = pool["a"] = pool.new(Blocks)
+    offset = head._p_oid[1]
+    del head
+    pool = damage(offset + word, change)
+    with pytest.raises(nvm.PoolCorruptError, match=str(offset)):
+        pool["a"]
+    pool["b"] = [1]
+    assert pool["b"] == [1]
+
+
+def test_what_keeps_an_object_from_being_freed_is_reported(pool, monkeypatch, capfd):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+        patch.setattr(Blocks, "_p_deallocate", failing)
+        pool["a"] = pool.new(Blocks)
+        del pool["a"]
+        pool.sync()
+    assert "the reason" in capfd.readouterr().err
+
+
+# ---- What libpmemobj would stumble over
+
+
+def test_a_run_of_no_units_keeps_the_pool_from_changing_and_not_from_being_read(pool, path, damage):
+    pool["a"] = ["a text of some length"]
+    run = layout.runs(path.read_bytes())[-1]
+    pool = damage(run.begin, lambda word: 0)
+    for _ in range(2):
+        with pytest.raises(nvm.PoolCorruptError, match="a run of units of 0 bytes"):
+            pool["b"] = ["another text"]
+        assert pool["a"] == ["a text of some length"]
+    assert "b" not in pool
+
+
+def test_the_undo_log_cannot_spoil_the_heap(pool, path, damage):
+    """It can change any word: what libpmemobj goes by is looked at again after it."""
+    pool["a"] = ["a text of some length"]
+    data = path.read_bytes()
+    header = layout.CHUNK_HEADERS + 8 * layout.chunks(data)[1][0]
+    control = layout.root_object(data) + layout.TX
+    tag = header // 8 << 20 | layout.word_at(data, control) >> 2
+    segment = layout.word_at(data, control + 16)
+    with path.open("r+b") as file:
+        file.seek(segment + 16)
+        file.write(struct.pack("<QQ", 0, tag))
+    pool = damage(segment, lambda word: word)
+    with pytest.raises(nvm.PoolCorruptError, match="where a chunk should begin"):
+        pool["b"] = ["another text"]
+    assert pool["a"] == ["a text of some length"]
+    pool.close()
+    with path.open("r+b") as file:
+        file.seek(header)
+        file.write(data[header : header + 8])
+
+
+def test_the_cursor_of_an_undo_log_at_rest_means_nothing(pool, path, damage):
+    pool["a"] = [[i] for i in range(200)]
+    control = layout.root_object(path.read_bytes()) + layout.TX
+    pool = damage(control + 8, lambda word: 1 << 40)
+    with pool.transaction():
+        del pool["a"]
+    assert pool.check() == []
+
+
+def test_an_odd_run_id_is_damage(pool, path):
+    pool.close()
+    with path.open("r+b") as file:
+        file.seek(layout.RUN_ID)
+        file.write(b"\x03")
+    with pytest.raises(nvm.PoolCorruptError, match="run id"):
+        nvm.open(path, "w")
 
 
 # ---- Paths

@@ -182,9 +182,33 @@ PyObject* fetch(PyObject*, Arguments arguments, Py_ssize_t) {
     const Offset object = word_of(rest[0]);
     Decoded decoded = heap::read(pool, [&] {
       raw::check_object(pool, object);
+      if (heap::is_raw(pool.type_number(object)) && !raw::is_head(pool, object))
+        throw Error(
+            ErrorKind::value,
+            "the block at offset " + std::to_string(object) + " is no object: it has no class", 0,
+            pool.path());
       return Decoded::fetch(pool, Cell::object(object));
     });
     return decoded.build(owner).release();
+  });
+}
+
+// (offset) -> the class of the object whose head is there
+PyObject* class_at(PyObject*, Arguments arguments, Py_ssize_t) {
+  return with_pool(arguments, [](PoolObject*, heap::Pool& pool, Arguments rest) {
+    const Offset block = word_of(rest[0]);
+    const std::string name = heap::read(
+        pool, [&] { return class_table::name_of(pool, raw::view(pool, block).class_id); });
+    return find_custom_class(name).release();
+  });
+}
+
+// (exception, what was being done): it cannot be raised there.
+PyObject* report(PyObject*, Arguments arguments, Py_ssize_t) {
+  return guarded([&] {
+    PyErr_SetObject(object_of(Py_TYPE(arguments[0])), arguments[0]);
+    PyErr_WriteUnraisable(arguments[1]);
+    return none();
   });
 }
 
@@ -199,6 +223,8 @@ PyMethodDef functions[] = {
     {"_memory_drop_reference", as_method(drop_reference), METH_FASTCALL, nullptr},
     {"_memory_adopt", as_method(adopt), METH_FASTCALL, nullptr},
     {"_memory_orphans", as_method(orphans), METH_FASTCALL, nullptr},
+    {"_memory_class", as_method(class_at), METH_FASTCALL, nullptr},
+    {"_memory_report", as_method(report), METH_FASTCALL, nullptr},
     {"_memory_fetch", as_method(fetch), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 

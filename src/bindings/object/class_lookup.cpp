@@ -16,6 +16,11 @@ namespace {
 
 PyObject* class_not_found = nullptr;
 
+// What a class with code of its own has (nvm/_memory.py). What has not is made into nothing because
+// a pool says so.
+constexpr const char* kCustomMethods[] = {"_p_new", "_p_resurrect", "_p_traverse",
+                                          "_p_substructures", "_p_deallocate"};
+
 // ---- From a name to a class
 
 [[noreturn]] void raise_not_found(const std::string& name, const std::string& module,
@@ -133,6 +138,15 @@ Ref find_any_class(const std::string& name) {
   Ref found = find_by_name(name);
   if (!PyType_Check(found.get()))
     raise_not_found(name, name.substr(0, name.find(':')), "is no class here");
+  return found;
+}
+
+Ref find_custom_class(const std::string& name) {
+  Ref found = find_any_class(name);
+  auto* const type = reinterpret_cast<PyTypeObject*>(found.get());
+  for (const char* method : kCustomMethods)
+    if (!lookup(type, checked(PyUnicode_FromString(method)).get()))
+      raise_not_found(name, name.substr(0, name.find(':')), std::string("has no ") + method);
   return found;
 }
 

@@ -79,6 +79,8 @@ const std::string& name_of(PyTypeObject* type);
 std::string name_in(PoolObject* pool, PyTypeObject* type);
 // The class of that name, of any kind, without importing anything. Throws a ClassNotFoundError.
 Ref find_any_class(const std::string& name);
+// Of those that lay out their own memory.
+Ref find_custom_class(const std::string& name);
 // The class of a record. Throws a ClassNotFoundError if this program does not have it.
 Ref class_of(PoolObject* pool, heap::Handle* record);
 // Tells that records of this number are instances of this class.

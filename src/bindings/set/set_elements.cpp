@@ -20,7 +20,7 @@ std::vector<Decoded> fetch_elements(Proxy* self) {
   reading(self, [&](heap::Pool& pool, Offset offset) {
     if (is_frozen(self)) {
       for (const uint64_t cell : tuple::cells(pool, offset))
-        elements.push_back(Decoded::fetch(pool, Cell(cell)));
+        elements.push_back(Decoded::fetch(pool, Cell(cell), true));
       return;
     }
     elements.reserve(set::size(pool, offset));

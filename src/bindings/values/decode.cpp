@@ -8,6 +8,7 @@
 
 #include "binding.h"
 #include "object/boxed/boxed.h"
+#include "object/raw/raw.h"
 #include "object/record/class_table.h"
 #include "object/tuple/tuple.h"
 #include "object/value/blob.h"
@@ -171,6 +172,12 @@ bool is_tree(Type type) {
   return type == Type::tuple || type == Type::frozenset || type == Type::boxed;
 }
 
+void check_hashable(Type type, Offset offset) {
+  if (type == Type::list || type == Type::dict || type == Type::set || type == Type::bytearray)
+    throw_corrupt("damaged: the object at offset " + std::to_string(offset) +
+                  " cannot be a key or an element");
+}
+
 Type type_of(const Pool& pool, Offset offset) {
   const auto type = static_cast<Type>(pool.type_number(offset));
   switch (type) {
@@ -188,7 +195,12 @@ Type type_of(const Pool& pool, Offset offset) {
     default:
       break;
   }
-  if (heap::is_raw(static_cast<uint64_t>(type))) return type;
+  if (heap::is_raw(static_cast<uint64_t>(type))) {
+    if (!object::raw::is_head(pool, offset))
+      throw_corrupt("damaged: a reference to a block without class at offset " +
+                    std::to_string(offset));
+    return type;
+  }
   throw Error(ErrorKind::corrupt,
               "damaged or of a later version: the object at offset " + std::to_string(offset) +
                   " is of type " + std::to_string(static_cast<uint64_t>(type)),
@@ -200,8 +212,9 @@ class TreeReader {
  public:
   TreeReader(Pool& pool, Decoded::Tree& tree) : pool_(pool), tree_(tree) {}
 
-  void read(Offset root) {
-    enter(root);
+  // `hashed`: it is a key, or an element of a set.
+  void read(Offset root, bool hashed) {
+    enter(root, hashed);
     while (!open_.empty()) {
       if (open_.back().next == open_.back().cells.size()) {
         leave();
@@ -216,9 +229,10 @@ class TreeReader {
     size_t node;
     std::span<const uint64_t> cells;
     size_t next;
+    bool hashed;  // what it holds has to be hashable
   };
 
-  void enter(Offset offset) {
+  void enter(Offset offset, bool hashed) {
     std::span<const uint64_t> cells = object::tuple::cells(pool_, offset);
     const size_t node = tree_.nodes.size();
     Decoded::Tree::Node& fresh = tree_.nodes.emplace_back();
@@ -234,7 +248,8 @@ class TreeReader {
     tree_.items.resize(tree_.items.size() + cells.size());
     finished_.push_back(false);
     numbers_.emplace(offset, node);
-    open_.push_back({node, cells, 0});
+    hashed = fresh.type == Type::frozenset || (hashed && fresh.type == Type::tuple);
+    open_.push_back({node, cells, 0, hashed});
   }
 
   void leave() {
@@ -245,26 +260,28 @@ class TreeReader {
 
   void read_next() {
     Frame& frame = open_.back();
+    const bool hashed = frame.hashed;
     const Cell cell(frame.cells[frame.next]);
     const size_t place = tree_.nodes[frame.node].first + frame.next;
     ++frame.next;
     if (cell.kind() != Cell::Kind::object) {
       tree_.items[place].leaf = decode_leaf(pool_, cell);
-    } else if (!is_tree(type_of(pool_, cell.offset()))) {
+    } else if (const Type type = type_of(pool_, cell.offset()); !is_tree(type)) {
+      if (hashed) check_hashable(type, cell.offset());
       tree_.items[place].pinned = pool_.handles().pin(cell.offset());
     } else {
-      tree_.items[place].node = node_at(cell.offset());
+      tree_.items[place].node = node_at(cell.offset(), hashed);
     }
   }
 
-  size_t node_at(Offset offset) {
+  size_t node_at(Offset offset, bool hashed) {
     const auto found = numbers_.find(offset);
     if (found != numbers_.end()) {
       if (!finished_[found->second]) throw_corrupt("damaged: a tuple that holds itself");
       return found->second;
     }
     const size_t node = tree_.nodes.size();
-    enter(offset);
+    enter(offset, hashed);
     return node;
   }
 
@@ -319,15 +336,16 @@ class TreeBuilder {
 
 }  // namespace
 
-Decoded Decoded::fetch(Pool& pool, Cell cell) {
+Decoded Decoded::fetch(Pool& pool, Cell cell, bool hashed) {
   Decoded decoded;
   if (cell.kind() != Cell::Kind::object) {
     decoded.leaf_ = decode_leaf(pool, cell);
-  } else if (!is_tree(type_of(pool, cell.offset()))) {
+  } else if (const Type type = type_of(pool, cell.offset()); !is_tree(type)) {
+    if (hashed) check_hashable(type, cell.offset());
     decoded.pinned_ = pool.handles().pin(cell.offset());
   } else {
     decoded.tree_ = new Tree(pool);
-    TreeReader(pool, *decoded.tree_).read(cell.offset());
+    TreeReader(pool, *decoded.tree_).read(cell.offset(), hashed);
   }
   return decoded;
 }

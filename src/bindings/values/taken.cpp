@@ -29,20 +29,20 @@ void Taken::pin(heap::Handle* handle) noexcept {
   made_of_pinned_ = false;
 }
 
-bool Taken::fetch(heap::Pool& pool, Cell cell) {
+bool Taken::fetch(heap::Pool& pool, Cell cell, bool hashed) {
   const bool wanted = cell.kind() == Cell::Kind::object && needs_code(pool, cell.offset());
   if (wanted && made_of_pinned_ && pinned_->offset() == cell.offset()) {
     state_ = State::made;
     return true;
   }
-  decoded_ = Decoded::fetch(pool, cell);
+  decoded_ = Decoded::fetch(pool, cell, hashed);
   state_ = wanted ? State::wanted : State::fetched;
   if (wanted) pin(pool.handles().pin(cell.offset()));
   return !wanted;
 }
 
 bool Taken::fetch(heap::Pool& pool, const object::StoredKey& key) {
-  if (key.kind == object::StoredKey::Kind::cell) return fetch(pool, key.cell);
+  if (key.kind == object::StoredKey::Kind::cell) return fetch(pool, key.cell, true);
   decoded_ = fetch_key(pool, key);
   state_ = State::fetched;
   return true;

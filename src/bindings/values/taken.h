@@ -21,7 +21,7 @@ class Taken {
   // At the beginning of a run of the operation: nothing has been met yet.
   void begin() noexcept { state_ = State::none; }
   // Under the latch. False: it has to be made first, and the operation must not change anything.
-  bool fetch(heap::Pool& pool, object::Cell cell);
+  bool fetch(heap::Pool& pool, object::Cell cell, bool hashed = false);
   bool fetch(heap::Pool& pool, const object::StoredKey& key);
   // After the latch: makes what was met. False: the operation is to be run again.
   bool make();

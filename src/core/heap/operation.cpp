@@ -85,7 +85,8 @@ void Operation::set_class(Offset object, uint64_t class_id) {
 
 // A damaged offset must not reach libpmemobj, which would follow it anywhere.
 void Operation::check_block(Offset block) const {
-  const PoolFile& file = *pool_.file_;
+  PoolFile& file = *pool_.file_;
+  file.check_heap();
   if (quick_block_at(file.base(), file.size(), block)) return;
   if (!contains(blocks_, block) && !contains(pool_.blocks_, block))
     throw_corrupt("damaged: there is no block to free at offset " + std::to_string(block));

@@ -31,8 +31,6 @@ void trace_list(Pool& pool, Offset list, Tracer& tracer) {
 }
 
 void trace_tuple(Pool& pool, Offset tuple, Slot::Kind kind, Tracer& tracer) {
-  if (tuple::class_id(pool, tuple) > class_table::count(pool))
-    tracer.damage("a tuple or value of an unknown class");
   const std::span<const uint64_t> cells = tuple::cells(pool, tuple);
   if (tracer.extent(sizeof(tuple::Header) + cells.size_bytes())) trace_cells(cells, kind, tracer);
 }
@@ -44,7 +42,6 @@ void trace_boxed(Pool& pool, Offset boxed, Tracer& tracer) {
 
 void trace_raw(Pool& pool, Offset head, Tracer& tracer) {
   const raw::View view = raw::view(pool, head);
-  if (view.class_id > class_table::count(pool)) tracer.damage("an object of an unknown class");
   if (!tracer.extent(sizeof(raw::Raw) + view.size)) return;
   const Held* const held = tracer.held(head);
   if (held == nullptr) return;
@@ -56,6 +53,8 @@ void trace_raw(Pool& pool, Offset head, Tracer& tracer) {
 }  // namespace
 
 void trace(Pool& pool, Offset object, Tracer& tracer) {
+  if (heap::class_of(pool.at<heap::Counted>(object)->word) > class_table::count(pool))
+    tracer.damage("is of an unknown class");
   switch (static_cast<Type>(pool.type_number(object))) {
     case Type::list:
       return trace_list(pool, object, tracer);

@@ -49,6 +49,7 @@ bool PoolFile::is_callable() const noexcept {
 
 Offset PoolFile::reserve(size_t bytes, BlockKind kind, Action& action) {
   require_writable();
+  check_heap();
   if (bytes > kMaxBlock - kBlockHeader) {
     throw_error(ErrorKind::value, path_,
                 "a block of " + std::to_string(bytes) + " bytes is larger than any can be");
@@ -74,7 +75,8 @@ void PoolFile::set_value(Action& action, uint64_t* word, uint64_t value) noexcep
   if (is_callable()) pmemobj_set_value(pool_, &action, word, value);
 }
 
-void PoolFile::defer_free(Action& action, Offset block) noexcept {
+void PoolFile::defer_free(Action& action, Offset block) {
+  check_heap();
   freed_ = true;
   if (is_callable()) pmemobj_defer_free(pool_, PMEMoid{pool_id_, block}, &action);
 }
@@ -89,6 +91,17 @@ void PoolFile::publish(Action* actions, size_t count) {
   pmemobj_cancel(pool_, actions, count);
   pmemobj_publish(pool_, nullptr, 0);  // gives back what the failed one has reserved
   throw_error(ErrorKind::full, path_, "no room to publish: " + why, ENOMEM);
+}
+
+void PoolFile::check_heap() {
+  if (heap_checked_) return;
+  try {
+    check_runs(base_, size_);
+  } catch (const Error& error) {
+    check_whole();
+    throw_error(error.kind(), path_, std::string("damaged: ") + error.what(), error.error_number());
+  }
+  heap_checked_ = true;
 }
 
 bool PoolFile::is_allocated(Offset block) const noexcept {

@@ -119,16 +119,23 @@ class PoolFile {
   // Reserves a block of at least `bytes` bytes; its content is undefined. Returns 0 when no room is
   // left (then the pool can grow, or it is full). Counted blocks start at 16 beyond a multiple of
   // their unit, behind the compact header; blobs of 64 bytes and more are 16-byte aligned only.
+  // Throws Error(corrupt).
   Offset reserve(size_t bytes, BlockKind kind, Action& action);
   void cancel(Action* actions, size_t count) noexcept;
   void set_value(Action& action, uint64_t* word, uint64_t value) noexcept;
-  void defer_free(Action& action, Offset block) noexcept;
+  // Throws Error(corrupt), as reserve() does: see check_heap().
+  void defer_free(Action& action, Offset block);
   // Whether a free may have been published since the last settled_frees().
   bool has_freed() const noexcept { return freed_; }
   void settled_frees() noexcept { freed_ = false; }
   // All of the actions or none, whenever the power fails; durable when it returns.
   // REQUIRES: count <= kMaxActions. Throws Error(internal) if not; they are still reserved then.
   void publish(Action* actions, size_t count);
+
+  // Whether libpmemobj can allocate and free: it believes the headers of chunks and runs, and looks
+  // at all of them when it does so for the first time. validate() has seen the chunks', but our
+  // undo log may have lied about them since. Throws Error(corrupt). Costs something once.
+  void check_heap();
 
   // True if a block starts here and is allocated. Checks bounds first; never crashes on any value.
   bool is_allocated(Offset block) const noexcept;
@@ -209,6 +216,7 @@ class PoolFile {
   bool forked_ = false;
   bool replace_ = false;
   bool freed_ = false;
+  bool heap_checked_ = false;
   PMEMobjpool* pool_ = nullptr;
   char* base_ = nullptr;
   uint64_t size_ = 0;

@@ -82,6 +82,7 @@ class CopyOnWrite {
       throw_error(ErrorKind::locked, file,
                   "this process has a copy of the pool open already, or had when it was forked",
                   error);
+    case 0:  // libpmemobj does not always say
     case EINVAL:
       throw_error(ErrorKind::corrupt, file, "libpmemobj refuses it: " + why, EUCLEAN);
     default:

@@ -283,4 +283,11 @@ void check_zones(const char* base, uint64_t size) {
   for_each_chunk(HeapView(base, size), [](const Chunk&) {});
 }
 
+void check_runs(const char* base, uint64_t size) {
+  const HeapView view(base, size);
+  for_each_chunk(view, [&view](const Chunk& chunk) {
+    if (chunk.type == ChunkType::run) view.run_at(chunk);
+  });
+}
+
 }  // namespace nvm::heap

@@ -171,6 +171,8 @@ HeapTotals heap_totals(const char* base, uint64_t size);
 
 // Follows each zone's chain of chunks to its end. Throws Error(corrupt). Reads no chunk.
 void check_zones(const char* base, uint64_t size);
+// The same, and looks at the beginning of each run: one page of it is read.
+void check_runs(const char* base, uint64_t size);
 
 // The units in use of a word of the bitmap: `first` is its first unit. Bits beyond the last unit
 // are always set and mean nothing.

@@ -72,6 +72,9 @@ void check_extent(const pmdk::Descriptor& descriptor, uint64_t size, const std::
       descriptor.heap_offset != pmdk::kHeapOffset) {
     corrupt(file, "damaged: the descriptor's places are not those of a pool");
   }
+  if (descriptor.run_id % 2 != 0) {
+    corrupt(file, "damaged: the run id " + std::to_string(descriptor.run_id) + " is odd");
+  }
   const uint64_t room = size - pmdk::kHeapOffset;
   if (descriptor.heap_size > room) {
     corrupt(file, "truncated: the pool has " +

@@ -141,7 +141,7 @@ void UndoLog::roll_back() {
 
 void UndoLog::recover() {
   load_chains();
-  const TxControl& tx = control();
+  TxControl& tx = control();
   const uint64_t phase = tx.state & kPhaseMask;
   if (phase > static_cast<uint64_t>(Phase::committed)) throw_corrupt("undo log: unknown phase");
   count_ = number() == 0 ? 0 : valid_entries();
@@ -150,6 +150,7 @@ void UndoLog::recover() {
     if (pool_.writable()) finish_frees();
     end_generation();
   } else {
+    if (tx.cursor != 0) pmem::store(&tx.cursor, uint64_t{0});  // damage; renew() flushes its line
     roll_back();
   }
 }

@@ -95,6 +95,11 @@ void check_object(const Pool& pool, Offset object) {
     throw_no_block(pool, object, "object");
 }
 
+bool is_head(const Pool& pool, Offset block) {
+  return pool.is_block(block) && heap::is_raw(pool.type_number(block)) &&
+         heap::class_of(pool.at<Raw>(block)->counted.word) != 0;
+}
+
 void add_reference(Operation& op, Offset object) {
   check_object(op.pool(), object);
   op.refer(object);

@@ -71,6 +71,8 @@ void set_class(Operation& op, Offset block, uint64_t class_id);
 
 // Throws Error(value) unless there is a counted object, raw or not.
 void check_object(const Pool& pool, Offset object);
+// True if a raw block is the head of an object; false of mere memory, and of what is no raw block.
+bool is_head(const Pool& pool, Offset block);
 // Of such an object: a reference that lies in somebody's raw memory.
 void add_reference(Operation& op, Offset object);
 void drop_reference(Operation& op, Offset object);

@@ -308,7 +308,8 @@ bool clear_step(Operation& op, Offset record) {
 
 void trace(Pool& pool, Offset record, Tracer& tracer) {
   const uint64_t id = class_id(pool, record);
-  if (id == 0 || id > class_table::count(pool)) return tracer.damage("is of an unknown class");
+  if (id == 0) tracer.damage("has no class");
+  if (id == 0 || id > class_table::count(pool)) return;
   const View view(pool, record);
   if (!tracer.extent(header_bytes(view.inline_slots()))) return;
   if (const Offset overflow = view.overflow();
