@@ -20,6 +20,8 @@ MOST_CHANGES = 4
 def flip_bits(target: Target, rng: random.Random) -> None:
     file = _some_file(target, rng)
     page = file.used_page(rng)
+    if not len(file):
+        return
     for _ in range(rng.choice((1, 1, 2, 8, 64))):
         place = min(page + rng.randrange(PAGE), len(file) - 1)
         file.put(place, bytes([file.data[place] ^ 1 << rng.randrange(8)]), "flipped")

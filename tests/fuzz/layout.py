@@ -26,6 +26,7 @@ FIRST_CHUNK = CHUNK_HEADERS + 8 * CHUNKS_IN_ZONE
 CHUNK = 262_144
 
 USED, RUN = 3, 4
+BOXED = 11
 COMPACT, NO_HEADER, FLEXIBLE = 1, 2, 8
 
 # Fields of the root object.
@@ -72,11 +73,12 @@ def chunks(data: Data) -> list[tuple[int, int, int, int]]:
     """Index, type, flags and length of each link of the chain."""
     found = []
     _, count = struct.unpack_from("<II", data, ZONE)
+    count = min(count, CHUNKS_IN_ZONE)
     index = 0
     while index < count:
         kind, flags, length = struct.unpack_from("<HHI", data, CHUNK_HEADERS + 8 * index)
         found.append((index, kind, flags, length))
-        index += length
+        index += max(length, 1)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import struct
 import sys
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -154,6 +155,29 @@ def test_a_list_in_a_frozenset_is_damage(pool, damage):
     pool = damage(struct.pack("<Q", reference_to(part)), lambda word: wanted, at=0)
     with pytest.raises(nvm.PoolCorruptError, match="cannot be a key"):
         pool.root[0]
+
+
+def test_a_value_without_key_that_is_one_is_damage(pool, path, damage):
+    key = pool.new(PersistentTuple, (1, "two"))
+    pool.root = [{key: 1}, ZoneInfo("UTC")]
+    (boxed,) = (block for block in layout.blocks(path.read_bytes()) if block.type == layout.BOXED)
+    wanted = layout.OBJECT_CELL << 48 | boxed.offset
+    pool = damage(struct.pack("<Q", reference_to(key)), lambda word: wanted, at=0)
+    with pytest.raises(nvm.PoolCorruptError, match="cannot be a key"):
+        list(pool.root[0])
+    assert any(finding.path.startswith("pool.root[0]") for finding in pool.check())
+
+
+def test_a_pool_whose_dict_is_a_list_says_so(pool, path, damage):
+    pool.root = [1]
+    wanted = reference_to(pool.root)
+    place = layout.root_object(path.read_bytes()) + layout.ROOT_DICT
+    pool = damage(place, lambda word: wanted)
+    for read in (len, list, lambda pool: pool["a"], lambda pool: pool.update(a=1)):
+        with pytest.raises(nvm.PoolCorruptError):
+            read(pool)
+    assert pool.root == [1]
+    assert any("the pool's own dict" in finding.what for finding in pool.check())
 
 
 class Blocks:

@@ -12,8 +12,12 @@ Ref root_dict(PyObject* self) {
   auto* object = reinterpret_cast<PoolObject*>(self);
   heap::Pool& pool = usable(object);
   heap::Handle* pinned = heap::read(pool, [&] {
-    if (object->root_dict == nullptr)
-      object->root_dict = pool.handles().pin(Cell(pool.root().root_dict).offset());
+    if (object->root_dict == nullptr) {
+      const Cell dict(pool.root().root_dict);
+      if (dict.kind() != Cell::Kind::object) throw_corrupt("damaged: the pool has no dict");
+      pool.object<heap::Counted>(dict.offset(), heap::Type::dict);  // throws if it is another
+      object->root_dict = pool.handles().pin(dict.offset());
+    }
     pool.handles().pin_again(object->root_dict);
     return object->root_dict;
   });

@@ -172,8 +172,13 @@ bool is_tree(Type type) {
   return type == Type::tuple || type == Type::frozenset || type == Type::boxed;
 }
 
-void check_hashable(Type type, Offset offset) {
-  if (type == Type::list || type == Type::dict || type == Type::set || type == Type::bytearray)
+bool is_hashable(const Pool& pool, Type type, Offset offset) {
+  if (type == Type::boxed) return !object::boxed::view(pool, offset).key.blank();
+  return type != Type::list && type != Type::dict && type != Type::set && type != Type::bytearray;
+}
+
+void check_hashable(const Pool& pool, Type type, Offset offset) {
+  if (!is_hashable(pool, type, offset))
     throw_corrupt("damaged: the object at offset " + std::to_string(offset) +
                   " cannot be a key or an element");
 }
@@ -237,6 +242,7 @@ class TreeReader {
     const size_t node = tree_.nodes.size();
     Decoded::Tree::Node& fresh = tree_.nodes.emplace_back();
     fresh.type = type_of(pool_, offset);
+    if (hashed) check_hashable(pool_, fresh.type, offset);
     if (fresh.type == Type::boxed) {
       fresh.form = object::boxed::view(pool_, offset).form;
       cells = cells.first(object::boxed::kState + 1);
@@ -267,7 +273,7 @@ class TreeReader {
     if (cell.kind() != Cell::Kind::object) {
       tree_.items[place].leaf = decode_leaf(pool_, cell);
     } else if (const Type type = type_of(pool_, cell.offset()); !is_tree(type)) {
-      if (hashed) check_hashable(type, cell.offset());
+      if (hashed) check_hashable(pool_, type, cell.offset());
       tree_.items[place].pinned = pool_.handles().pin(cell.offset());
     } else {
       tree_.items[place].node = node_at(cell.offset(), hashed);
@@ -341,7 +347,7 @@ Decoded Decoded::fetch(Pool& pool, Cell cell, bool hashed) {
   if (cell.kind() != Cell::Kind::object) {
     decoded.leaf_ = decode_leaf(pool, cell);
   } else if (const Type type = type_of(pool, cell.offset()); !is_tree(type)) {
-    if (hashed) check_hashable(type, cell.offset());
+    if (hashed) check_hashable(pool, type, cell.offset());
     decoded.pinned_ = pool.handles().pin(cell.offset());
   } else {
     decoded.tree_ = new Tree(pool);

@@ -177,6 +177,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     guarded("the pool's own dict", [&] {
       const Cell dict(root.root_dict);
       if (dict.kind() != Cell::Kind::object) throw_corrupt("no reference");
+      pool_.object<heap::Counted>(dict.offset(), heap::Type::dict);
       cell(dict, {});
     });
     guarded("the class table", [&] { object::trace_classes(pool_, *this); });
