@@ -6,8 +6,8 @@ import operator
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
-from nvm import _core
-from nvm._errors import ClassNotFoundError, StaleObjectError
+from nvm import _core, _types
+from nvm._errors import ClassNotFoundError, PoolCorruptError, StaleObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ class MemoryManager:
             return self.otuple(oid)
         kind = _KINDS.get(type(obj))
         made = (
-            self._pool.new(_core.PersistentTuple, (obj,))
+            self._pool.new(_types.PersistentTuple, (obj,))
             if kind is None
             else self._pool.new(kind, obj)
         )
@@ -359,10 +359,10 @@ class MemoryManager:
         for head in heads:
             try:
                 instance = _core._memory_fetch(self._pool, head)
-            except ClassNotFoundError:
+            except (ClassNotFoundError, PoolCorruptError):
                 if strict:
                     raise
-                continue
+                continue  # check() tells of what is damaged by itself
             references = [self._offset(oid) for oid in instance._p_traverse()]
             blocks = [self._offset(oid) for _, oid in instance._p_substructures()]
             yield head, references, blocks
@@ -379,10 +379,10 @@ class MemoryManager:
 
 
 _KINDS: dict[type[Any], Any] = {
-    list: _core.PersistentList,
-    dict: _core.PersistentDict,
-    set: _core.PersistentSet,
-    bytearray: _core.PersistentByteArray,
+    list: _types.PersistentList,
+    dict: _types.PersistentDict,
+    set: _types.PersistentSet,
+    bytearray: _types.PersistentByteArray,
 }
 
 

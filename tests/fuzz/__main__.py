@@ -1,7 +1,7 @@
 """Damages pools and opens them: no file may crash, hang or deceive the program that opens it.
 
 python -m fuzz                      5,000 trials with seeds from 1 on
-python -m fuzz --seconds 600        so long, with seeds from the clock on
+python -m fuzz 600                  so long, with seeds from the clock on
 python -m fuzz --seed 17            trial 17 again, with all it did
 """
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fuzz import pools, trial
 from fuzz.report import Report
 from fuzz.target import Target
+from interpreter import CPYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,8 @@ class Fuzzing:
             targets = [Target(image) for image in pools.make_images(folder)]
             report = Report()
             gc.collect()
-            gc.freeze()
+            if CPYTHON:
+                gc.freeze()  # what forks share stays shared
             began = time.monotonic()
             seed = first
             while trials is None or seed < first + trials:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import random
 import re
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
 
     from fuzz.report import Report
     from fuzz.target import Target
+    from nvm._finding import Finding
     from nvm.pmemobj import PersistentObjectPool
 
 CPU_SECONDS = 10  # a trial takes some hundredths
 WALL_SECONDS = 120  # of one that waits for ever
 MEMORY = 4 << 30  # bytes of address space beside what the process has at first
+# Keys of the pool whose objects are others' too: change() puts one into the next.
+SHARED = {"dict", "links", "replaced", "things"}
 
 
 @dataclass
@@ -137,16 +141,44 @@ def _open(target: Target, path: Path, flag: str, report: Report) -> PersistentOb
     return pool
 
 
-def _walk(pool: PersistentObjectPool, report: Report) -> None:
+def _walk(pool: PersistentObjectPool, report: Report, found: list[Finding] | None = None) -> None:
+    """Reads all of it. What check() has found nothing in has to be sound."""
+    damaged = None if found is None else _damaged_keys(found)
+    clean = report.checked_clean
     keys = report.attempt("list(pool)", lambda: list(pool)) or []
-    roots = [report.attempt("pool.root", lambda: pool.root)]
+    visit = Visit(report)
     for key in keys[:200]:
-        roots.append(report.attempt("pool[key]", partial(getitem, pool, key), KeyError))
-    Visit(report).walk(*roots)
+        report.checked_clean = clean or (damaged is not None and key not in damaged)
+        visit.walk(report.attempt("pool[key]", partial(getitem, pool, key), KeyError))
+    report.checked_clean = clean
+    visit.walk(report.attempt("pool.root", lambda: pool.root))
 
 
-def _check(pool: PersistentObjectPool, report: Report) -> list[Any] | None:
-    return report.attempt("check", pool.check)
+def _damaged_keys(found: list[Finding]) -> set[Any] | None:
+    """The keys of the pool under which check() has found something; None: it is not that simple."""
+    keys: set[Any] = set()
+    for finding in found:
+        if finding.path.startswith("pool.root"):
+            keys |= SHARED
+        elif named := re.match(r"pool\[(\"\w+\")\]", finding.path):
+            keys.add(ast.literal_eval(named[1]))
+        else:
+            return None
+    return keys | SHARED if keys & SHARED else keys
+
+
+def _check(pool: PersistentObjectPool, report: Report) -> list[Finding] | None:
+    """It tells of damage, and does not raise because of it."""
+    found = report.attempt("check", pool.check)
+    if found is None:
+        report.find("check", "it has raised an exception")
+    return found
+
+
+def _close(pool: PersistentObjectPool, report: Report) -> None:
+    report.attempt("close", pool.close)
+    if not pool.closed:
+        report.find("close", "the pool is still open")
 
 
 def _use_for_reading(target: Target, path: Path, rng: random.Random, report: Report) -> None:
@@ -156,7 +188,7 @@ def _use_for_reading(target: Target, path: Path, rng: random.Random, report: Rep
         _walk(pool, report)
         _check(pool, report)
         report.attempt("stats", lambda: pool.stats(leaks=True))
-        report.attempt("close", pool.close)
+        _close(pool, report)
     if path.read_bytes() != before:
         report.find("open r", "the file has changed")
 
@@ -168,7 +200,7 @@ def _use(target: Target, path: Path, rng: random.Random, report: Report) -> None
     found = _check(pool, report)
     sound = report.checked_clean = found == []
     if rng.random() < 0.8:
-        _walk(pool, report)
+        _walk(pool, report, found)
     if rng.random() < 0.3:
         _collect(pool, report)
     change(pool, rng, report)
@@ -179,7 +211,7 @@ def _use(target: Target, path: Path, rng: random.Random, report: Report) -> None
     if sound and (found := _check(pool, report)):
         report.find("check", f"sound before, and then {found[0]}")
     report.attempt("sync", pool.sync)
-    report.attempt("close", pool.close)
+    _close(pool, report)
 
 
 def _collect(pool: PersistentObjectPool, report: Report) -> None:

@@ -225,6 +225,29 @@ def test_what_keeps_an_object_from_being_freed_is_reported(pool, monkeypatch, ca
     assert "the reason" in capfd.readouterr().err
 
 
+def test_check_tells_of_a_class_table_that_objects_with_their_own_memory_need(pool, path, damage):
+    pool["a"] = pool.new(Blocks)
+    data = path.read_bytes()
+    table = layout.word_at(data, layout.root_object(data) + layout.CLASS_TABLE)
+    pool = damage(table, lambda word: 1 << 40)
+    assert any("class table" in finding.what for finding in pool.check())
+
+
+@pytest.mark.parametrize("entry", [1 << 45, 8, 0x302400])
+def test_what_is_on_limbo_and_is_no_object_keeps_no_pool_from_closing(pool, path, damage, entry):
+    pool.new(Blocks)
+    pool["a"] = [1]
+    data = path.read_bytes()
+    segment = layout.word_at(data, layout.root_object(data) + layout.LIMBO)
+    pool = damage(segment + 16, lambda word: entry)
+    pool["a"].append("a text of some length")
+    del pool["a"]
+    pool.sync()
+    assert [finding.kind for finding in pool.check()] == ["limbo"]
+    pool.close()
+    assert pool.closed
+
+
 # ---- What libpmemobj would stumble over
 
 

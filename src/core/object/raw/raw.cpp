@@ -121,8 +121,7 @@ void drop_reference(Operation& op, Offset object) {
 std::vector<Offset> orphans(Pool& pool) {
   std::vector<Offset> found;
   for (const Offset object : pool.limbo().objects())
-    if (heap::is_raw(pool.type_number(object)) && !pool.handles().is_pinned(object))
-      found.push_back(object);
+    if (is_head(pool, object) && !pool.handles().is_pinned(object)) found.push_back(object);
   return found;
 }
 
