@@ -15,9 +15,10 @@ Ref root_dict(PyObject* self) {
     if (object->root_dict == nullptr) {
       const Cell dict(pool.root().root_dict);
       if (dict.kind() != Cell::Kind::object) throw_corrupt("damaged: the pool has no dict");
-      pool.object<heap::Counted>(dict.offset(), heap::Type::dict);  // throws if it is another
       object->root_dict = pool.handles().pin(dict.offset());
     }
+    // Throws if it is something else.
+    pool.object<heap::Counted>(object->root_dict->offset(), heap::Type::dict);
     pool.handles().pin_again(object->root_dict);
     return object->root_dict;
   });
