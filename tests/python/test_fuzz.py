@@ -9,7 +9,7 @@ from pathlib import Path
 from interpreter import CPYTHON
 
 TESTS = Path(__file__).resolve().parent.parent
-FIRST, TRIALS = 1, 120 if CPYTHON else 25
+FIRST, TRIALS = 1, 100 if CPYTHON else 25
 
 
 def test_damaged_pools_do_no_harm() -> None:
