@@ -8,6 +8,7 @@ import pytest
 
 import nvm
 from fuzz import layout
+from interpreter import collect
 from nvm.pmemobj import PersistentObject, PersistentSet, PersistentTuple
 
 LATIN1 = "äöü and some more"
@@ -221,6 +222,7 @@ def test_what_keeps_an_object_from_being_freed_is_reported(pool, monkeypatch, ca
         patch.setattr(Blocks, "_p_deallocate", failing)
         pool["a"] = pool.new(Blocks)
         del pool["a"]
+        collect()
         pool.sync()
     assert "the reason" in capfd.readouterr().err
 
