@@ -1,6 +1,8 @@
 #include "heap/file/bus_guard.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -22,10 +24,11 @@ constinit Slot slots[kSlots];
 std::mutex registering;
 struct sigaction previous;
 
+// The call itself, as what others lay over mmap (sanitizers do) is not for handlers of signals.
 bool lay_zeros(uintptr_t address) noexcept {
-  auto* const page = reinterpret_cast<void*>(address / kPage * kPage);
   constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
-  return ::mmap(page, kPage, PROT_READ | PROT_WRITE, flags, -1, 0) != MAP_FAILED;
+  return ::syscall(SYS_mmap, address / kPage * kPage, kPage, PROT_READ | PROT_WRITE, flags, -1,
+                   0) != -1;
 }
 
 bool is_guarded(uintptr_t address) noexcept {
