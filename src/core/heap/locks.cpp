@@ -199,18 +199,19 @@ bool Ownership::wait_slice(Lock& lock, uint64_t ticket, Take take, GiveBack give
   return taken;
 }
 
-// Waits until take(), called under the mutex, returns true; give_back() undoes it.
+// Waits until take(), called under the mutex, returns true; give_back() undoes it. Nobody comes to
+// the graph with the mutex held, as who looks through the graph takes the mutex of each owner.
 template <class Take, class GiveBack>
-void Ownership::wait(Lock& lock, Take take, GiveBack give_back, double timeout) {
+void Ownership::wait(Lock lock, Take take, GiveBack give_back, double timeout) {
   if (may_go_ahead() && take()) return;
   lock.unlock();
   const Waiting waiting(this);
-  lock.lock();
+  Lock again(mutex_);
   const auto start = Clock::now();
   const uint64_t ticket = next_ticket_++;
   queue_.push_back({ticket, start});
   try {
-    while (!wait_slice(lock, ticket, take, give_back)) {
+    while (!wait_slice(again, ticket, take, give_back)) {
       if (timeout >= 0 && std::chrono::duration<double>(Clock::now() - start).count() >= timeout)
         throw Error(ErrorKind::timeout, "timed out waiting for another thread's transaction",
                     ETIMEDOUT, name_);
@@ -243,7 +244,7 @@ bool Ownership::acquire(double timeout) {
       throw Error(ErrorKind::transaction, "the pool cannot be changed inside reading()", 0, name_);
   std::shared_ptr<ThreadRecord> former;  // dead, if there is one
   wait(
-      lock,
+      std::move(lock),
       [&] {
         drop_dead_readers();
         if (!readers_.empty() || owner_lives()) return false;
@@ -302,7 +303,7 @@ bool Ownership::acquire_shared(double timeout) {
   if (mine()) {
     take();
   } else {
-    wait(lock, take, give_back, timeout);
+    wait(std::move(lock), take, give_back, timeout);
   }
   return died;
 }

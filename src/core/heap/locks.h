@@ -108,7 +108,7 @@ class Ownership {
   };
 
   template <class Take, class GiveBack>
-  void wait(Lock& lock, Take take, GiveBack give_back, double timeout);
+  void wait(Lock lock, Take take, GiveBack give_back, double timeout);
   template <class Take, class GiveBack>
   bool wait_slice(Lock& lock, uint64_t ticket, Take take, GiveBack give_back);
   bool may_go_ahead() const;
