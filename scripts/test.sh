@@ -69,6 +69,12 @@ step_python-asan() {
     tests/python/test_object_{attributes,classes,dataclasses,life,lost,methods}.py \
     tests/python/test_{bytearray_buffer,journal,memory,threads}.py ${extra[@]+"${extra[@]}"}
 }
+# Random steps of every container for so many seconds (600) in all; each round tells its seed.
+step_soak() {
+  local seconds=${extra[0]:-600} machines=5
+  extra=()
+  NVM_SOAK_SECONDS=$((seconds / machines)) suite .venv -s --timeout=0 tests/python/machines
+}
 # There a signal ends no wait in C: a test that hangs ends the run.
 step_pypy() { suite .venv-pypy -m "not slow" --timeout-method=thread; }
 # One pool through all interpreters that the steps before have built for.
