@@ -119,6 +119,13 @@ int assign_subscript(PyObject* self, PyObject* key, PyObject* value) {
   });
 }
 
+PyObject* iter(PyObject* self) {
+  return guarded([&] {
+    offset_of(as_proxy(self));
+    return PySeqIter_New(self);
+  });
+}
+
 PyObject* repr(PyObject* self) {
   return guarded([&] {
     const Ref copy = bytearray_snapshot(as_proxy(self));
@@ -302,7 +309,7 @@ PyTypeObject* add_bytearray(PyObject* module) {
       {Py_tp_hash, as_slot(PyObject_HashNotImplemented)},
       {Py_tp_repr, as_slot(repr)},
       {Py_tp_richcompare, as_slot(bytearray_compare)},
-      {Py_tp_iter, as_slot(PySeqIter_New)},
+      {Py_tp_iter, as_slot(iter)},
       {Py_tp_methods, methods.data()},
       {Py_tp_getset, proxy_attributes},
       {Py_tp_members, members},

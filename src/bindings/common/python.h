@@ -113,6 +113,11 @@ inline Ref checked(PyObject* object) {
 inline void check(int result) {
   if (result < 0) throw PythonError{};
 }
+inline uint64_t length_of(PyObject* object) {
+  const Py_ssize_t size = PyObject_Size(object);
+  if (size < 0) throw PythonError{};
+  return static_cast<uint64_t>(size);
+}
 
 inline PyObject* none() noexcept {
   Py_INCREF(Py_None);

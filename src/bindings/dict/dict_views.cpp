@@ -78,6 +78,7 @@ PyObject* repr(PyObject* self) {
 }
 
 bool holds_item(PyObject* self, PyObject* pair) {
+  offset_of(as_proxy(dict_of(self)));
   if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) return false;
   const Ref value = dict_lookup(as_proxy(dict_of(self)), PyTuple_GET_ITEM(pair, 0));
   return value && same_item(value.get(), PyTuple_GET_ITEM(pair, 1));
@@ -139,9 +140,8 @@ bool all_in(PyObject* part, PyObject* whole) {
 }
 
 bool compare_sets(PyObject* self, PyObject* other, int op) {
-  const Py_ssize_t size = PyObject_Size(self);
-  const Py_ssize_t other_size = PyObject_Size(other);
-  if (size < 0 || other_size < 0) throw PythonError{};
+  const uint64_t size = length_of(self);
+  const uint64_t other_size = length_of(other);
   switch (op) {
     case Py_EQ:
     case Py_NE:
@@ -164,7 +164,7 @@ PyObject* compare(PyObject* self, PyObject* other, int op) {
 
 PyObject* isdisjoint(PyObject* self, PyObject* other) {
   return guarded([&] {
-    if (self == other) return boolean(PyObject_Size(self) == 0);
+    if (self == other) return boolean(length_of(self) == 0);
     const Ref iterator = checked(PyObject_GetIter(other));
     while (Ref element{PyIter_Next(iterator.get())}) {
       const int found = PySequence_Contains(self, element.get());

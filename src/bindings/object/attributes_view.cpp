@@ -50,7 +50,10 @@ Ref cached_value(PyObject* view, PyObject* name) {
 
 // The value, or null (no exception) if there is no such attribute.
 Ref value_of(PyObject* view, PyObject* name) {
-  if (!PyUnicode_Check(name)) return {};
+  if (!PyUnicode_Check(name)) {
+    offset_of(as_proxy(object_in(view)));
+    return {};
+  }
   if (Ref cached = cached_value(view, name)) return cached;
   const std::string utf8 = utf8_of(name);
   Proxy* self = as_proxy(object_in(view));

@@ -71,6 +71,7 @@ PyObject* pool_reading(PyObject* self, PyObject* args, PyObject* kw) {
 
 PyObject* pool_persist_via_pickle(PyObject* self, PyObject* types) {
   return guarded([&] {
+    usable(as_pool(self));
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(types); ++i) {
       PyObject* type = PyTuple_GET_ITEM(types, i);
       if (!PyType_Check(type)) raise(PyExc_TypeError, "a class is needed, not %R", type);

@@ -82,24 +82,18 @@ class Lookup {
   Ref plain_;
 };
 
-uint64_t size_of(PyObject* operand) {
-  const Py_ssize_t size = PyObject_Size(operand);
-  if (size < 0) throw PythonError{};
-  return static_cast<uint64_t>(size);
-}
-
 bool is_subset(Proxy* self, PyObject* other) {
   const uint64_t size = set_size(self);
-  return size <= size_of(other) && Lookup(self).count(other, size) == size;
+  return size <= length_of(other) && Lookup(self).count(other, size) == size;
 }
 
 bool is_superset(Proxy* self, PyObject* other) {
-  return set_size(self) >= size_of(other) && Lookup(self).holds_all(other);
+  return set_size(self) >= length_of(other) && Lookup(self).holds_all(other);
 }
 
 bool compare_sets(Proxy* self, PyObject* other, int op) {
   const uint64_t size = set_size(self);
-  const uint64_t other_size = size_of(other);
+  const uint64_t other_size = length_of(other);
   switch (op) {
     case Py_EQ:
     case Py_NE:

@@ -130,6 +130,7 @@ PyObject* set_update(PyObject* self, PyObject* others) {
 
 PyObject* set_intersection_update(PyObject* self, PyObject* others) {
   return guarded([&] {
+    offset_of(as_proxy(self));
     if (PyTuple_GET_SIZE(others) != 0) {
       const Ref elements = common(others);
       keep_all(as_proxy(self), elements.get());

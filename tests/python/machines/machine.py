@@ -130,6 +130,8 @@ class PoolMachine(RuleBasedStateMachine):
         else:
             transaction.commit()
         assert self.ended == ([] if self.levels else ["committed"])
+        if not self.levels:
+            self.before = (None, [])  # its proxies would keep what is there no more
 
     @precondition(lambda self: self.levels and self.blocks)
     @rule(caught=st.integers(0, 2), closing=st.booleans())
@@ -172,6 +174,7 @@ class PoolMachine(RuleBasedStateMachine):
         assert self.ended == ["aborted"]
         self.iterators.clear()
         self.model, before = self.before
+        self.before = (None, [])
         proxies = {id(theirs): ours for theirs, ours in before}
         for theirs, ours in self.pairs():
             assert ours is proxies[id(theirs)]
@@ -196,6 +199,7 @@ class PoolMachine(RuleBasedStateMachine):
         if levels:
             assert self.ended == ["aborted"]
             self.model, _ = self.before
+        self.before = (None, [])
 
     @precondition(lambda self: not self.levels)
     @rule()

@@ -10,7 +10,7 @@ from interpreter import CPYTHON
 
 # PyPy spends its time on compiling hypothesis.
 EXAMPLES, STEPS = (30, 40) if CPYTHON else (3, 25)
-SOAK_EXAMPLES, SOAK_STEPS = 200, 80
+SOAK_EXAMPLES, SOAK_STEPS = 50, 80
 
 
 def soak_seconds() -> float | None:
