@@ -141,6 +141,19 @@ def test_large_transactions(pool):
     assert pool["19999"] == {"number": 19_999}
 
 
+def test_undoing_changes_of_what_the_transaction_has_moved(pool):
+    pool.root = [0]
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            with pool.transaction():
+                for _ in range(30_000):  # the list outgrows a chunk of the heap
+                    pool.root[0] += 1
+                    pool.root.append(1)
+                raise LookupError
+        assert pool.root == [0]
+        assert pool.check() == []
+
+
 def test_a_full_pool_undoes_the_operation_not_the_transaction(pool):
     with pool.transaction():
         pool.root = [1]

@@ -349,7 +349,6 @@ void Operation::after_commit() {
 }
 
 void Operation::undo() noexcept {
-  pool_.cancel(allocations_);
   try {
     if (in_transaction_) {
       pool_.log().undo_to(mark_, early_);
@@ -359,6 +358,7 @@ void Operation::undo() noexcept {
   } catch (const Error&) {
     pool_.break_off();
   }
+  pool_.cancel(allocations_);  // at last: libpmemobj keeps its records in free blocks
   pool_.undo_epoch_.store(Pool::next_undo_epoch(), std::memory_order_release);
 }
 

@@ -81,14 +81,16 @@ void Pool::end_failed() {
 
 void Pool::undo_transaction() {
   std::lock_guard latch(latch_);
-  cancel(allocations_);
-  blocks_.clear();
   frees_.clear();
   try {
     if (log_.active()) log_.roll_back();
   } catch (const Error&) {
     break_off();
   }
+  // After the old values have been stored back, into these blocks too: libpmemobj keeps its records
+  // of what is free in the free blocks themselves.
+  cancel(allocations_);
+  blocks_.clear();
   exports_.detach_freed();
   for (const Offset object : std::exchange(born_, {})) handles_.make_stale(object);
   undo_epoch_.store(next_undo_epoch(), std::memory_order_release);
