@@ -95,7 +95,7 @@ PyObject* pool_gc(PyObject* self, PyObject* args, PyObject* kw) {
     if (debug != 0) log.emplace(self).before();
     free_custom_objects(as_pool(self));
     const collect::GcReport report =
-        collect_all(as_pool(self), report_to(function.get()), debug != 0);
+        collect_all(as_pool(self), report_to(pool, function.get()), debug != 0);
     free_custom_garbage(as_pool(self), report.heads);
     const Ref types = types_of(report);
     const Ref counts = counts_of(report);

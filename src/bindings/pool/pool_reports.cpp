@@ -87,9 +87,9 @@ PyObject* pool_check(PyObject* self, PyObject* args, PyObject* kw) {
   if (!PyArg_ParseTupleAndKeywords(args, kw, "|$O:check", const_cast<char**>(names), &progress))
     return nullptr;
   return guarded([&] {
-    usable(as_pool(self));
+    const heap::Pool& pool = usable(as_pool(self));
     const Ref function = progress_function(progress);
-    const collect::CheckReport report = check_all(as_pool(self), report_to(function.get()));
+    const collect::CheckReport report = check_all(as_pool(self), report_to(pool, function.get()));
     return list_of(report.findings).release();
   });
 }
@@ -109,7 +109,7 @@ Ref dict_of(const std::map<std::string, collect::TypeStats>& types) {
 
 // What nothing owns, found by a whole check().
 Ref leaks_of(PoolObject* pool) {
-  const collect::CheckReport report = check_all(pool, report_to(nullptr));
+  const collect::CheckReport report = check_all(pool, report_to(*pool->pool, nullptr));
   Ref leaks = checked(PyDict_New());
   set_number(leaks, "count", report.leaks);
   set_number(leaks, "bytes", report.leaked_bytes);
@@ -130,7 +130,7 @@ PyObject* pool_stats(PyObject* self, PyObject* args, PyObject* kw) {
     const collect::Stats stats = [&pool] {
       const Sharing sharing(pool);
       const Unlocked unlocked;
-      return collect::stats(pool, report_to(nullptr));
+      return collect::stats(pool, report_to(pool, nullptr));
     }();
     Ref dict = checked(PyDict_New());
     set_number(dict, "size", stats.size);

@@ -12,13 +12,14 @@ Ref progress_function(PyObject* progress) {
   return checked(PyObject_CallMethod(module.get(), "Bar", nullptr));
 }
 
-collect::Progress report_to(PyObject* function) {
-  return [function](uint64_t done, uint64_t total) {
+collect::Progress report_to(const heap::Pool& pool, PyObject* function) {
+  return [&pool, function](uint64_t done, uint64_t total) {
     const Locked locked;
     check_signals();
-    if (function == nullptr) return;
-    checked(PyObject_CallFunction(function, "KK", static_cast<unsigned long long>(done),
-                                  static_cast<unsigned long long>(total)));
+    if (function != nullptr)
+      checked(PyObject_CallFunction(function, "KK", static_cast<unsigned long long>(done),
+                                    static_cast<unsigned long long>(total)));
+    pool.check_open();  // either may have forked, and this be the child
   };
 }
 
