@@ -240,6 +240,12 @@ void Pool::begin_reading(double timeout) {
     own(timeout);
     disown();
   }
+  try {
+    check_open();  // it may have been closed meanwhile
+  } catch (...) {
+    ownership_.release_shared();
+    throw;
+  }
 }
 
 // ---- Durability
