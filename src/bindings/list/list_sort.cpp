@@ -43,8 +43,16 @@ struct Arguments {
     if (count > 0) key = PyTuple_GET_ITEM(positional, 0);
     if (count > 1) reverse = PyTuple_GET_ITEM(positional, 1);
     if (keywords == nullptr) return;
-    if (PyObject* given = PyDict_GetItemString(keywords, "key")) key = given;
-    if (PyObject* given = PyDict_GetItemString(keywords, "reverse")) reverse = given;
+    take(keywords, "key", key);
+    take(keywords, "reverse", reverse);
+  }
+
+ private:
+  static void take(PyObject* keywords, const char* name, PyObject*& argument) {
+    const Ref text = checked(PyUnicode_FromString(name));
+    PyObject* given = PyDict_GetItemWithError(keywords, text.get());
+    if (given != nullptr) argument = given;
+    if (given == nullptr && PyErr_Occurred() != nullptr) throw PythonError{};
   }
 };
 

@@ -1,0 +1,107 @@
+"""Python's allocator fails at any moment: MemoryError, and a pool that is as sound as before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conftest import BACKEND
+from interpreter import cpython_only
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest.importorskip("_testcapi")
+pytestmark = cpython_only("its allocator cannot be told to fail")
+
+# In a process of its own: an interpreter that has no memory may end at any moment.
+PROGRAM = """
+import contextlib, sys
+import _testcapi
+import nvm
+from nvm.pmemobj import PersistentList, PersistentObject
+
+class Node(PersistentObject):
+    def __init__(self, value):
+        self.value = value
+
+def fill(pool):
+    pool["l"] = [1, "a text that fits no cell", [2]]
+    pool["d"] = {"a": 1, "b": {"c": [3]}}
+    pool["s"] = {1, "two", (3, 4)}
+    pool["b"] = bytearray(b"abc")
+    pool["o"] = pool.new(Node, 1)
+
+def transact(pool):
+    with pool.transaction():
+        pool["l"].append([1])
+        pool["d"]["in"] = "x" * 50
+        pool["o"].other = {}
+
+OPERATIONS = {
+    "read list": lambda pool: [list(pool["l"]), pool["l"][1:], pool["l"][2][0]],
+    "append": lambda pool: pool["l"].append(["x" * 30, {"k": (1, 2)}]),
+    "extend": lambda pool: pool["l"].extend([1, "y" * 30, []]),
+    "slice": lambda pool: pool["l"].__setitem__(slice(0, 2), [[1], "z" * 30]),
+    "sort": lambda pool: pool["l"].sort(key=str),
+    "pop": lambda pool: pool["l"].pop(),
+    "read dict": lambda pool: [dict(pool["d"]), list(pool["d"].items()), pool["d"]["b"]["c"]],
+    "update": lambda pool: pool["d"].update({"n": [1], "m": "x" * 40, 5: (1, [2])}),
+    "popitem": lambda pool: pool["d"].popitem(),
+    "set": lambda pool: [pool["s"].update([7, "x" * 30]), pool["s"] | {1}, set(pool["s"])],
+    # Reading one makes a built-in bytearray, which CPython drops uninitialized if that fails.
+    "bytearray": lambda pool: pool["b"].extend(b"x" * 100),
+    "buffer": lambda pool: bytes(memoryview(pool["b"])),
+    "new": lambda pool: pool.new(Node, [1, 2]),
+    "attribute": lambda pool: [setattr(pool["o"], "value", [1]), vars(pool["o"]).items()],
+    "transaction": transact,
+    "to_python": lambda pool: pool["d"].to_python(),
+    "repr": lambda pool: repr([pool["l"], pool["d"], pool]),
+    "compare": lambda pool: [pool["l"] == [1, "a", [2]], pool["d"] == {}, pool["s"] <= {1}],
+    "reports": lambda pool: [pool.check(), pool.gc(), pool.stats()],
+    "root": lambda pool: setattr(pool, "root", {"a": [1, (2, [3])]}),
+}
+
+path, backend, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
+pool = nvm.open(path, size="16 MiB", backend=backend)
+failed = 0
+for name, operation in OPERATIONS.items():
+    pool.clear()
+    fill(pool)
+    operation(pool)  # what is made once is made
+    for number in range(steps):
+        pool.clear()
+        fill(pool)
+        error = None
+        _testcapi.set_nomemory(number, number + 1)
+        try:
+            operation(pool)
+        except BaseException as caught:
+            error = caught
+        finally:
+            _testcapi.remove_mem_hooks()
+        if error is not None:
+            assert isinstance(error, MemoryError), (name, number, repr(error))
+            failed += 1
+        assert pool.check() == [], (name, number)
+        pool.gc()
+assert failed > 20, failed
+pool.close()
+with nvm.open(path, "w") as pool:
+    assert pool.check() == []
+    assert pool.stats(leaks=True)["leaks"]["count"] == 0
+"""
+
+
+@pytest.mark.parametrize("steps", [40, pytest.param(300, marks=pytest.mark.slow)])
+def test_any_allocation_may_fail(path: Path, steps: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(path), BACKEND, str(steps)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
