@@ -8,7 +8,6 @@ from typing import Any, Callable
 
 import pytest
 
-import nvm
 from interpreter import CPYTHON, collect
 from nvm.pmemobj import (
     PersistentByteArray,
