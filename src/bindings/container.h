@@ -87,10 +87,23 @@ PyObject* compare_values(const Ordered& left, const Ordered& right, int op) {
   }
 }
 
+// One level of comparing what may hold itself: a RecursionError where the stack ends. CPython asks
+// for it in PyObject_RichCompare; PyPy does not.
+class ComparisonLevel {
+ public:
+  ComparisonLevel() {
+    if (Py_EnterRecursiveCall(" in comparison") != 0) throw PythonError{};
+  }
+  ~ComparisonLevel() { Py_LeaveRecursiveCall(); }
+  ComparisonLevel(const ComparisonLevel&) = delete;
+  ComparisonLevel& operator=(const ComparisonLevel&) = delete;
+};
+
 // Compares sequences as list and tuple do; item_of(sequence, index) is null at the end.
 template <class SizeOf, class ItemOf>
 PyObject* compare_sequences(PyObject* left, PyObject* right, int op, SizeOf size_of,
                             ItemOf item_of) {
+  const ComparisonLevel level;
   if ((op == Py_EQ || op == Py_NE) && size_of(left) != size_of(right)) return boolean(op == Py_NE);
   for (uint64_t i = 0;; ++i) {
     const Ref item = item_of(left, i);

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conftest import BACKEND
-from interpreter import cpython_only
+from interpreter import CPYTHON, cpython_only
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("_testcapi")
+if CPYTHON:
+    pytest.importorskip("_testcapi")
 pytestmark = cpython_only("its allocator cannot be told to fail")
 
 # In a process of its own: an interpreter that has no memory may end at any moment.

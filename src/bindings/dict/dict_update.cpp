@@ -138,7 +138,10 @@ PyObject* dict_inplace_or(PyObject* self, PyObject* other) {
 
 PyObject* dict_compare(PyObject* self, PyObject* other, int op) {
   if ((op != Py_EQ && op != Py_NE) || !is_any_dict(other)) Py_RETURN_NOTIMPLEMENTED;
-  return guarded([&] { return boolean(equal_dicts(as_proxy(self), other) == (op == Py_EQ)); });
+  return guarded([&] {
+    const ComparisonLevel level;
+    return boolean(equal_dicts(as_proxy(self), other) == (op == Py_EQ));
+  });
 }
 
 }  // namespace nvm::bindings

@@ -114,10 +114,11 @@ class PersistentListIterator:
         return value
 
     def _slow_next(self, items: Any, index: int) -> Any:
+        size = len(items)  # another thread may change it before or after the item is looked for
         try:
             value = _list_original_getitem(items, index)
         except IndexError:
-            if index < len(items):  # raised by what came out of the pool
+            if index < size and index < len(items):  # raised by what came out of the pool
                 raise
             self._list = None
             raise StopIteration from None
