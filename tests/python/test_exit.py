@@ -38,7 +38,7 @@ class Plain:
             told.append(error)
 
 told = []
-pool = nvm.open(sys.argv[1], "w", backend=sys.argv[2])
+pool = nvm.open(sys.argv[1], "w", size="16 MiB", backend=sys.argv[2])
 items = pool["items"]
 """
 # What each does, and the exit status.
