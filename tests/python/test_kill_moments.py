@@ -51,6 +51,7 @@ while True:
     pool.close()
 """,
     "close": """
+open_it().close()
 tell()
 while True:
     with open_it() as pool:
