@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -139,9 +140,11 @@ def test_interrupts_from_a_thread_undo_a_transaction(pool: Pool, wanted: int) ->
         with pytest.raises(KeyboardInterrupt):
             with pool.transaction():
                 thread.start()
-                while True:
+                for turn in count():
                     pool.root[0] += 1
                     pool.root.append(1)
+                    if turn % 100 == 0:
+                        time.sleep(1e-5)  # else a pool is full when the other thread comes late
         thread.join()
         assert pool.root == [before]
         pool.root[0] += 1

@@ -1,9 +1,9 @@
 #include "object/bytearray/bytearray.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -266,7 +266,8 @@ void repeat(Operation& op, Offset array, uint64_t times) {
   if (old.size == 0 || times == 1) return;
   if (times > kMostBytes / old.size) throw_too_long();
   // The bytes are put together in memory first: not what the pool cannot hold.
-  if (old.size * times > op.pool().file().limit()) throw std::bad_alloc();
+  if (old.size * times > op.pool().file().limit())
+    throw Error(ErrorKind::full, "the pool is full", ENOMEM, op.pool().path());
   std::vector<uint8_t> more;
   more.reserve(old.size * (times - 1));
   for (uint64_t i = 1; i < times; ++i) more.insert(more.end(), old.bytes, old.bytes + old.size);
