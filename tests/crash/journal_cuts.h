@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "backend/journal/journal_file.h"
+#include "backend/journal/rules.h"
 #include "collect/check.h"
 #include "crash/disk_recorder.h"
 #include "crash/dump.h"
@@ -41,10 +42,6 @@ inline uint64_t number_from(const char* variable, uint64_t otherwise) {
 inline uint64_t stride() {
   const char* effort = std::getenv("NVM_CRASH_EFFORT");
   return effort == nullptr || std::string(effort) == "slice" ? 23 : 1;
-}
-
-inline bool is_zero(const char* bytes, size_t length) {
-  return std::all_of(bytes, bytes + length, [](char byte) { return byte == 0; });
 }
 
 class JournalCrash : public JournalFolder {
@@ -83,6 +80,15 @@ class JournalCrash : public JournalFolder {
     }
     EXPECT_GT(count, 0u);
     EXPECT_NE(first_complaint(events), "") << count << " syncs";
+  }
+  // What is first found wrong if that rule is left out, while work() runs and in each recovery.
+  template <class Work>
+  std::string complaint_without(journal::Rule rule, Work work) {
+    journal::left_out = rule;
+    work();
+    std::string complaint = first_complaint(events_);
+    journal::left_out = journal::Rule::none;
+    return complaint;
   }
   // Of so many cuts one is judged, more or less.
   virtual uint64_t cuts_to_one() const { return stride(); }

@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "crash/sparse_file.h"
+
 namespace nvm::crash {
 namespace {
 
@@ -19,10 +21,6 @@ constexpr uint64_t kPage = 4096;
 
 void check(bool good, const char* what) {
   if (!good) throw std::system_error(errno, std::generic_category(), what);
-}
-
-bool is_zero(const char* bytes, uint64_t length) {
-  return bytes[0] == 0 && std::memcmp(bytes, bytes + 1, length - 1) == 0;
 }
 
 }  // namespace

@@ -14,6 +14,10 @@
 
 namespace nvm::crash {
 
+inline bool is_zero(const char* bytes, uint64_t length) {
+  return length == 0 || (bytes[0] == 0 && std::memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
 class SparseFile {
  public:
   static constexpr uint64_t kPage = 4096;
@@ -28,8 +32,7 @@ class SparseFile {
     for (uint64_t at = 0; at < file.size(); at += kPage) {
       const uint64_t length = std::min(kPage, file.size() - at);
       stream.read(page.data(), static_cast<std::streamsize>(length));
-      if (std::any_of(page.begin(), page.begin() + length, [](char byte) { return byte != 0; }))
-        file.write(at, page.data(), length);
+      if (!is_zero(page.data(), length)) file.write(at, page.data(), length);
     }
     return file;
   }

@@ -55,13 +55,17 @@ def records(journal: File) -> list[int]:
     return found
 
 
+def _any_record(journal: File, rng: random.Random) -> int | None:
+    found = records(journal)
+    return rng.choice(found) if found else None
+
+
 def damage_record(target: Target, rng: random.Random) -> None:
     """A record's header or body; mostly it counts nevertheless."""
     journal = _journal(target)
-    found = records(journal)
-    if not found:
+    at = _any_record(journal, rng)
+    if at is None:
         return
-    at = rng.choice(found)
     _, size, sequence, generation, runs, flags = RECORD.unpack_from(journal.data, at)
     how = rng.randrange(7)
     if how == 0:
@@ -114,10 +118,9 @@ def _seal(
 def send_away(target: Target, rng: random.Random) -> None:
     """A record's body is said to lie elsewhere."""
     journal = _journal(target)
-    found = records(journal)
-    if not found:
+    at = _any_record(journal, rng)
+    if at is None:
         return
-    at = rng.choice(found)
     _, size, sequence, generation, runs, _ = RECORD.unpack_from(journal.data, at)
     body = bytes(journal.data[at + RECORD.size : at + RECORD.size + size])
     offset, length, sum = len(journal) - size, size, xxh3(body)
