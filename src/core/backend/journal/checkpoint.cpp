@@ -82,7 +82,7 @@ void Journal::work(Lock& lock) {
   }
   lock.lock();
   if (!done) return;
-  due_ = false;
+  due_ = wants_checkpoint(dirty_);  // of what was committed meanwhile
   ballast_.hold();
 }
 

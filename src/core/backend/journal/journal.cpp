@@ -267,12 +267,17 @@ Ticket Journal::cut_lines(const Lock& lock) {
   }
   const size_t next_dirty = pages_.units().size() + written_directly_.size();
   dirty_ = next_dirty + living_.units().size();
-  if (!due_ && (journal_->used() > journal_->half_bytes() / 2 || journal_->has_away() ||
-                next_dirty > limits_.dirty)) {
+  if (!due_ && wants_checkpoint(next_dirty)) {
     due_ = true;
     changed_.notify_all();
   }
   return cut_;
+}
+
+// Of what was committed since the last one began, so many pages. REQUIRES: the mutex is held.
+bool Journal::wants_checkpoint(size_t dirty) const noexcept {
+  return journal_->used() > journal_->half_bytes() / 2 || journal_->has_away() ||
+         dirty > limits_.dirty;
 }
 
 }  // namespace nvm::backend::journal

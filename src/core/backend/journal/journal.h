@@ -116,6 +116,7 @@ class Journal final : public Backend {
   void check_not_failed(const Lock& lock) const;
   void fail(const Error& error) noexcept;
   Ticket cut_lines(const Lock& lock);
+  bool wants_checkpoint(size_t dirty) const noexcept;
   bool write_alone(Lock& lock, const std::function<void(DiskFile&)>& write);
   // A commit that waits for its record.
   struct Waiter {
