@@ -34,6 +34,7 @@ class Case:
         most: Elements of the container at most: 0 for an empty one, None for a full one.
         writes: Whether it changes the container.
         before: Done once before each round (`x`: the first of its arguments), not timed.
+        rehearsed: Whether the statement is done for all of them once before, not timed.
         undo: Done for each argument after each round, the last one first, not timed.
         elements: For how many elements one statement counts; 0: for all of the container.
     """
@@ -46,6 +47,7 @@ class Case:
     most: int | None = None
     writes: bool = False
     before: str = ""
+    rehearsed: bool = False
     undo: str = ""
     elements: int = 1
 
@@ -76,14 +78,18 @@ def compiled(target: str, statement: str, **names: Any) -> Callable[[Any, list[A
 PAIR: dict[str, Any] = {"target": "k, v", "writes": True}
 CHANGE: dict[str, Any] = {"target": "k, v, old", "writes": True, "undo": "c[k] = old"}
 EMPTIED: dict[str, Any] = {"most": 0, "before": "c.clear()", "writes": True}
-ORDERS: dict[str, Any] = {"order": w.in_order, "random": w.anywhere, "warm": w.warm}
+ORDERS: dict[str, dict[str, Any]] = {
+    "order": {"order": w.in_order},
+    "random": {"order": w.anywhere},
+    "warm": {"order": w.warm, "rehearsed": True},
+}
 INSERTED: dict[str, Any] = {"order": w.fresh, **EMPTIED}
 MANY: dict[str, Any] = {"order": w.fresh_chunks, "elements": w.CHUNK, **EMPTIED}
 ALL: dict[str, Any] = {"order": w.whole, "elements": 0}
 SLICE = f"c[x:x + {w.CHUNK}]"
 
 LIST = (
-    *(Case(f"list.read.{name}", "c[x]", order) for name, order in ORDERS.items()),
+    *(Case(f"list.read.{name}", "c[x]", **order) for name, order in ORDERS.items()),
     Case("list.write", "c[k] = v", shape=w.as_change, **CHANGE),
     Case("list.append", "c.append(x)", shape=w.as_value, **INSERTED),
     Case("list.pop", "c.pop()", w.from_the_end, w.as_value, writes=True, undo="c.append(x)"),
@@ -106,7 +112,7 @@ LIST = (
     ),
 )
 DICT = (
-    *(Case(f"dict.read.{name}", "c[x]", order, w.as_key) for name, order in ORDERS.items()),
+    *(Case(f"dict.read.{name}", "c[x]", shape=w.as_key, **order) for name, order in ORDERS.items()),
     Case("dict.get", "c.get(x)", shape=w.as_key),
     Case("dict.contains", "x in c", shape=w.as_key),
     Case("dict.write", "c[k] = v", shape=w.as_entry_change, **CHANGE),

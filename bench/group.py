@@ -118,6 +118,8 @@ class Stage:
         def prepare(arguments: list[Any]) -> None:
             if before:
                 self.unmeasured(container, lambda inside: before(inside, arguments[:1]))
+            if case.rehearsed:
+                loop(arguments)
 
         def restore(arguments: list[Any]) -> None:
             if undo:
