@@ -22,10 +22,10 @@ demo:  ## index a folder, be killed, go on, answer (FOLDER=... for another folde
 	@.venv/bin/python examples/search_index.py demo $(if $(FOLDER),"$(FOLDER)") $(ARGS)
 
 test:  ## all that CI checks
-	@$(run_tests) lint core asan crash python python-quick pypy ring tidy
+	@$(run_tests) lint core asan crash python+pypy python-quick ring tidy
 
 test-all:  ## that, far more crash states, slow tests, more sanitizers, every Python found
-	@$(run_tests) lint core asan tsan crash-full python-slow python-asan pypy python-others ring tidy
+	@$(run_tests) lint core asan tsan crash-full python-slow+pypy python-asan python-others ring tidy
 
 test-core:  ## GoogleTest on the core (ARGS=--gtest_filter=...)
 	@$(run_tests) core

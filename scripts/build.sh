@@ -8,6 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 PATH="$root/.venv/bin:$PATH"
+# What one checkout compiled serves the others.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR-$root} CCACHE_NOHASHDIR=1
 
 werror=OFF
 [ -z "${CI:-}" ] || werror=ON
@@ -21,8 +23,12 @@ core() {
     *tests* | *power*) tests=(-DNVM_BUILD_TESTS=ON) ;;
     *) [ -f "build/$preset/CMakeCache.txt" ] || tests=(-DNVM_BUILD_TESTS=OFF) ;;
   esac
-  cmake --preset "$preset" -DNVM_WERROR=$werror "${tests[@]}" >/dev/null
-  cmake --build --preset "$preset" --target "${targets[@]}"
+  mkdir -p build
+  ( # one at a time in a folder
+    flock 9
+    cmake --preset "$preset" -DNVM_WERROR=$werror "${tests[@]}" >/dev/null
+    cmake --build --preset "$preset" --target "${targets[@]}"
+  ) 9>"build/.$preset.lock"
 }
 
 package() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the named steps in order, stops at the first that fails, and ends with each
-# runner's own summary. ARGS goes to the test runner when there is one step only.
+# Runs the named steps in order, those joined by + at once, stops at the first that fails, and
+# ends with each runner's own summary. ARGS goes to the test runner when there is one step only.
 #
-#   scripts/test.sh lint core asan crash python python-asan python-quick pypy ring tidy
+#   scripts/test.sh lint core asan crash python+pypy python-quick ring tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -126,17 +126,56 @@ if [ "${1:-}" = --step ]; then
 fi
 
 mkdir -p build/logs
-[ $# -ne 1 ] || export NVM_STEP_ARGS=${ARGS:-}
+[[ $# -ne 1 || $1 = *+* ]] || export NVM_STEP_ARGS=${ARGS:-}
 results=()
-for step in "$@"; do
-  printf '\n================ %s ================\n' "$step"
-  log=build/logs/$step.log
-  start=$SECONDS
+
+# heading STEP
+heading() { printf '\n================ %s ================\n' "$1"; }
+# run STEP: its output goes to its log too, with its seconds as the last line; its exit status.
+run() {
+  local start=$SECONDS code=0
+  "$0" --step "$1" >"build/logs/$1.log" 2>&1 || code=$?
+  echo "--- $1, $((SECONDS - start)) s" >>"build/logs/$1.log"
+  return "$code"
+}
+# together STEP...: the first one's output as it comes, the others' when they have ended.
+together() {
+  local first=$1 step pids=() follower code=0
+  for step in "$@"; do
+    : >"build/logs/$step.log"
+    run "$step" &
+    pids+=($!)
+  done
+  heading "$first"
+  tail -n +1 -f --pid="${pids[0]}" "build/logs/$first.log" &
+  follower=$!
+  for step in "$@"; do
+    if ! wait "${pids[0]}"; then
+      code=1
+      failed+=("$step")
+    fi
+    pids=("${pids[@]:1}")
+    if [ "$step" = "$first" ]; then
+      wait "$follower"
+    else
+      heading "$step"
+      cat "build/logs/$step.log"
+    fi
+  done
+  return "$code"
+}
+
+for steps in "$@"; do
+  failed=()
+  IFS=+ read -ra named <<<"$steps"
   code=0
-  "$0" --step "$step" 2>&1 | tee "$log" || code=$?
-  results+=("--- $step, $((SECONDS - start)) s")
-  while IFS= read -r line; do results+=("    $line"); done \
-    < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E "$summary" || true)
+  together "${named[@]}" || code=$?
+  for step in "${named[@]}"; do
+    log=build/logs/$step.log
+    results+=("$(tail -n 1 "$log")")
+    while IFS= read -r line; do results+=("    $line"); done \
+      < <(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E "$summary" || true)
+  done
   [ "$code" -eq 0 ] || break
 done
 
@@ -145,6 +184,6 @@ printf '%s\n' "${results[@]}"
 if [ "$code" -eq 0 ]; then
   echo "all steps passed"
 else
-  echo "FAILED: $step (its output: $log)"
+  echo "FAILED: ${failed[*]} (its output: build/logs/${failed[0]}.log)"
   exit "$code"
 fi
