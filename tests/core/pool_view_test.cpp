@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "blk/blk_layout.h"
 #include "core/file_fixture.h"
@@ -135,6 +137,19 @@ TEST_F(PoolViewTest, HasTheBytesOfAPoolSet) {
   EXPECT_NO_THROW(check_log());
   put("short", "b");
   expect_in("not of the size", caught([&] { check_log(); }).message);
+}
+
+TEST_F(PoolViewTest, SaysThatAFileWasCutShort) {
+  put(log_file());
+  const PoolView view(path());
+  const auto look = [&] { return static_cast<const volatile char*>(view.base())[kMiB]; };
+  EXPECT_EQ(view.read(look), '\0');
+  std::filesystem::resize_file(path(), 4096);
+  const auto found = caught([&] { view.read(look); });
+  EXPECT_EQ(found.kind, ErrorKind::os);
+  expect_in("cut it short", found.message);
+  const auto fail = []() -> int { throw Error(ErrorKind::corrupt, "zeros", EUCLEAN); };
+  expect_in("cut it short", caught([&] { view.read(fail); }).message);
 }
 
 }  // namespace

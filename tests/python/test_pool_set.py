@@ -151,6 +151,32 @@ def test_a_part_that_is_truncated_under_an_open_pool_is_named_and_made_again(mir
         assert pool.check() == []
 
 
+@pytest.mark.parametrize("left", [0, 4096, 12 * MIB])
+def test_a_replica_that_is_truncated_under_an_open_pool_is_noticed(pool_set, folder, left):
+    path = pool_set([(16, "a"), (16, "b")], [(32, "copy")])
+    with nvm.open(path) as pool:
+        pool["large"] = bytearray(20 * MIB)
+    script = (
+        "import contextlib, os, sys, nvm\n"
+        "pool = nvm.open(sys.argv[1])\n"
+        "os.truncate(sys.argv[2], int(sys.argv[3]))\n"
+        "try:\n"
+        "    for i in range(0, 20 << 20, 4096):\n"
+        "        pool['large'][i] = 1\n"
+        "    pool['another'] = 'x' * 4096\n"
+        "except OSError as error:\n"
+        "    assert 'cut it short' in str(error), error\n"
+        "else:\n"
+        "    sys.exit('nothing was noticed')\n"
+        "with contextlib.suppress(OSError):\n"
+        "    pool.close()\n"
+    )
+    command = [sys.executable, "-c", script, path, folder / "copy", str(left)]
+    subprocess.run(command, check=True)
+    with pytest.raises(nvm.PoolCorruptError, match=str(folder / "copy")):
+        nvm.open(path)
+
+
 def test_every_store_is_in_the_replica_when_it_returns(mirrored, folder):
     with nvm.open(mirrored) as pool:
         for text in ("a text that is long enough", "and another one of these"):

@@ -52,12 +52,17 @@ PoolKind kind_of(const PoolHeader& header) noexcept {
 PoolView::PoolView(const std::string& path) : path_(path) {
   if (heap::names_pool_set(path)) {
     map_set();
-    return;
+  } else {
+    map_file();
   }
-  files_.push_back(heap::open_file(path, O_RDONLY));
-  const uint64_t size = heap::size_of(heap::status_of(files_[0].get(), path));
-  if (size < sizeof(PoolHeader)) corrupt(path, "too short for a pool: it has no whole header");
-  mapping_ = heap::PrivateMapping(files_[0].get(), size, path);
+  guard_ = heap::BusGuard(base(), size(), lost_);
+}
+
+void PoolView::map_file() {
+  files_.push_back(heap::open_file(path_, O_RDONLY));
+  const uint64_t size = heap::size_of(heap::status_of(files_[0].get(), path_));
+  if (size < sizeof(PoolHeader)) corrupt(path_, "too short for a pool: it has no whole header");
+  mapping_ = heap::PrivateMapping(files_[0].get(), size, path_);
 }
 
 void PoolView::map_set() {
@@ -79,6 +84,10 @@ void PoolView::map_set() {
         {files_[i].get(), extents[i].file_offset, extents[i].pool_offset, extents[i].length});
   }
   mapping_ = heap::PrivateMapping(ranges, poolset::size_of(set, master), path_);
+}
+
+void PoolView::check_whole() const {
+  if (lost_->load()) heap::throw_error(ErrorKind::os, path_, std::string(heap::kLostFile), EIO);
 }
 
 void PoolView::require(PoolKind kind, uint32_t major) const {

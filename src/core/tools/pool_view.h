@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "heap/file/bus_guard.h"
 #include "heap/file/posix_file.h"
 #include "heap/file/private_mapping.h"
 #include "heap/layout/part_header.h"
@@ -40,12 +41,30 @@ class PoolView {
   // header is damaged or of a format unknown here (`major` is the one that is known).
   void require(PoolKind kind, uint32_t major) const;
 
+  // Gives what some work with the bytes gives. Throws Error(os) if files were cut short meanwhile,
+  // whatever was found in the zeros that are there then.
+  template <class Work>
+  auto read(Work work) const {
+    try {
+      auto result = work();
+      check_whole();
+      return result;
+    } catch (const Error&) {
+      check_whole();
+      throw;
+    }
+  }
+
  private:
+  void map_file();
   void map_set();
+  void check_whole() const;
 
   std::string path_;
   std::vector<heap::Fd> files_;
   heap::PrivateMapping mapping_;
+  std::shared_ptr<heap::BusGuard::Flag> lost_ = std::make_shared<heap::BusGuard::Flag>(false);
+  heap::BusGuard guard_;  // ends before the mapping
 };
 
 }  // namespace nvm::tools

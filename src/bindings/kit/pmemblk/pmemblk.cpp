@@ -36,8 +36,10 @@ size_t block_size(PyObject* argument, size_t otherwise) {
 size_t check_file(const std::string& path) {
   const Unlocked unlocked;
   const tools::PoolView view(path);
-  blk::check(view);
-  return view.size();
+  return view.read([&] {
+    blk::check(view);
+    return view.size();
+  });
 }
 
 PyObject* create(PyObject*, PyObject* const* given, Py_ssize_t positional, PyObject* keywords) {

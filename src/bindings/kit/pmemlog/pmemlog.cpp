@@ -28,8 +28,10 @@ size_t pool_size(PyObject* argument, const std::string& path) {
 size_t check_file(const std::string& path) {
   const Unlocked unlocked;
   const tools::PoolView view(path);
-  log::check(view);
-  return view.size();
+  return view.read([&] {
+    log::check(view);
+    return view.size();
+  });
 }
 
 PyObject* create(PyObject*, PyObject* const* given, Py_ssize_t positional, PyObject* keywords) {

@@ -68,12 +68,14 @@ PyObject* chunks(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
     const size_t index = size_argument(arguments[2], "index");
     const heap::HeapView heap(view.base(), view.size());
     std::vector<ChunkFacts> found;
-    {
+    const bool exists = view.read([&] {
       const Unlocked unlocked;
       recover_heap(view);
-      if (zone < heap.zones()) found = chunks_from(heap, static_cast<uint32_t>(zone), index);
-    }
-    if (zone >= heap.zones()) return none();
+      if (zone >= heap.zones()) return false;
+      found = chunks_from(heap, static_cast<uint32_t>(zone), index);
+      return true;
+    });
+    if (!exists) return none();
     Ref list = checked(PyList_New(0));
     for (const ChunkFacts& facts : found) check(PyList_Append(list.get(), tuple_of(facts).get()));
     return list.release();

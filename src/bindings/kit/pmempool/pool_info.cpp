@@ -154,40 +154,50 @@ Ref content_dict(const PoolView& view, PoolKind kind) {
               view.path());
 }
 
+Ref info_dict(const PoolView& view) {
+  const PoolKind kind = tools::kind_of(view.header());
+  const std::string name(tools::name_of(kind));
+  Ref dict = checked(PyDict_New());
+  put(dict, "kind", message_text(name.c_str()));
+  put(dict, "size", number(view.size()));
+  put(dict, "header", header_dict(view.header()));
+  try {
+    put(dict, "content", content_dict(view, kind));
+    put(dict, "damage", Ref::borrow(Py_None));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::layout) throw;
+    put(dict, "content", Ref::borrow(Py_None));
+    put(dict, "damage", message_text(error.what()));
+  }
+  return dict;
+}
+
 // info(path): header, kind and size; and the content, or what is wrong with it.
 PyObject* info(PyObject*, PyObject* path) {
   return guarded([&] {
     const PoolView view(file_name(path));
-    const PoolKind kind = tools::kind_of(view.header());
-    const std::string name(tools::name_of(kind));
-    Ref dict = checked(PyDict_New());
-    put(dict, "kind", message_text(name.c_str()));
-    put(dict, "size", number(view.size()));
-    put(dict, "header", header_dict(view.header()));
-    try {
-      put(dict, "content", content_dict(view, kind));
-      put(dict, "damage", Ref::borrow(Py_None));
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::layout) throw;
-      put(dict, "content", Ref::borrow(Py_None));
-      put(dict, "damage", message_text(error.what()));
-    }
-    return dict.release();
+    return view.read([&] { return info_dict(view); }).release();
   });
 }
 
 // The bytes [begin, end) of a log, fewer where it ends.
+Ref log_bytes(const PoolView& view, size_t begin, size_t end) {
+  log::check(view);
+  const log::LogDescriptor& log = log::descriptor_of(view);
+  const size_t size = log.write - log.start;
+  begin = std::min(begin, size);
+  end = std::min(end, size);
+  return bytes_of(view.base() + log.start + begin, end > begin ? end - begin : 0);
+}
+
 PyObject* dump_log(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   return guarded([&] {
     constexpr Py_ssize_t wanted = 3;
     check_count("dump_log", count, wanted, wanted);
     const PoolView view(file_name(arguments[0]));
-    log::check(view);
-    const log::LogDescriptor& log = log::descriptor_of(view);
-    const size_t size = log.write - log.start;
-    const size_t begin = std::min(size_argument(arguments[1], "start"), size);
-    const size_t end = std::min(size_argument(arguments[2], "stop"), size);
-    return bytes_of(view.base() + log.start + begin, end > begin ? end - begin : 0).release();
+    const size_t begin = size_argument(arguments[1], "start");
+    const size_t end = size_argument(arguments[2], "stop");
+    return view.read([&] { return log_bytes(view, begin, end); }).release();
   });
 }
 
@@ -212,22 +222,27 @@ PyObject* block_of(const PoolView& view, const std::vector<blk::Arena>& arenas, 
 }
 
 // Blocks [start, stop): a list.
+Ref block_list(const PoolView& view, uint64_t start, uint64_t stop) {
+  blk::check(view);
+  const std::vector<blk::Arena> arenas = blk::arenas(view);
+  uint64_t blocks = 0;
+  for (const blk::Arena& arena : arenas) blocks += arena.info.external_blocks;
+  Ref list = checked(PyList_New(0));
+  for (uint64_t block = start; block < std::min(stop, blocks); ++block) {
+    const Ref bytes = checked(block_of(view, arenas, block));
+    check(PyList_Append(list.get(), bytes.get()));
+  }
+  return list;
+}
+
 PyObject* dump_blocks(PyObject*, PyObject* const* arguments, Py_ssize_t count) {
   return guarded([&] {
     constexpr Py_ssize_t wanted = 3;
     check_count("dump_blocks", count, wanted, wanted);
     const PoolView view(file_name(arguments[0]));
-    blk::check(view);
-    const std::vector<blk::Arena> arenas = blk::arenas(view);
-    uint64_t blocks = 0;
-    for (const blk::Arena& arena : arenas) blocks += arena.info.external_blocks;
-    const uint64_t stop = std::min<uint64_t>(size_argument(arguments[2], "stop"), blocks);
-    Ref list = checked(PyList_New(0));
-    for (uint64_t block = size_argument(arguments[1], "start"); block < stop; ++block) {
-      const Ref bytes = checked(block_of(view, arenas, block));
-      check(PyList_Append(list.get(), bytes.get()));
-    }
-    return list.release();
+    const uint64_t start = size_argument(arguments[1], "start");
+    const uint64_t stop = size_argument(arguments[2], "stop");
+    return view.read([&] { return block_list(view, start, stop); }).release();
   });
 }
 

@@ -20,9 +20,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace nvm::heap {
+
+// What a loss is, for an error that names the file.
+inline constexpr std::string_view kLostFile =
+    "part of the file cannot be reached any more: another program has cut it short, its medium "
+    "fails, or the memory of its tmpfs has run out";
 
 class BusGuard {
  public:

@@ -37,11 +37,16 @@ void PoolFile::require_writable() const {
   if (!is_callable()) throw_lost();
 }
 
-// Whether libpmemobj can be called: what it keeps in the pool's first pages while the pool is open,
-// pointers to functions among it, is looked at first, so that BusGuard knows of a loss before.
+// Whether libpmemobj can be called: what it keeps in the first pages of the pool, and of each
+// replica, while they are open, pointers to functions among it, is looked at first, so that
+// BusGuard knows of a loss before.
 bool PoolFile::is_callable() const noexcept {
-  static_cast<void>(*static_cast<const volatile char*>(base_));
-  static_cast<void>(*static_cast<const volatile char*>(base_ + pmdk::kDescriptorOffset));
+  const auto look = [](const volatile char* base) {
+    static_cast<void>(*base);
+    static_cast<void>(*(base + pmdk::kDescriptorOffset));
+  };
+  look(base_);
+  for (const Copy& copy : mapped_copies_) look(copy.base);
   return !lost_->load(std::memory_order_relaxed);
 }
 
@@ -197,11 +202,7 @@ void PoolFile::settle_shared() noexcept {
 // ---- Loss
 
 void PoolFile::throw_lost() const {
-  throw_error(ErrorKind::os, path_,
-              "part of the file cannot be reached any more: another program has cut it short, "
-              "its medium fails, or the memory of its tmpfs has run out; nothing is written any "
-              "more",
-              EIO);
+  throw_error(ErrorKind::os, path_, std::string(kLostFile) + "; nothing is written any more", EIO);
 }
 
 // ---- The end

@@ -205,6 +205,11 @@ class PoolFile {
   void require_writable() const;
   bool is_callable() const noexcept;
   void leave_behind() noexcept;
+  // A replica, of the size of the pool.
+  struct Copy {
+    char* base;
+    BusGuard guard;
+  };
   void guard(const void* base, uint64_t size) { guard_ = BusGuard(base, size, lost_); }
 
   std::string path_;
@@ -233,7 +238,8 @@ class PoolFile {
   Fd replaced_fd_;  // the file that finish_creation() replaces, locked
   std::unique_ptr<NewFile> new_file_;
   std::unique_ptr<SetFiles> set_;              // instead of the three above
-  std::unique_ptr<backend::Backend> copies_;   // of a pool set with replicas
+  std::unique_ptr<backend::Backend> copies_;   // of a pool set with replicas,
+  std::vector<Copy> mapped_copies_;            // which libpmemobj has mapped
   std::shared_ptr<SharedPages> shared_pages_;  // on the journal backend, for buffers
   AllocClasses classes_;
   PrivateMapping mapping_;  // of a pool opened for reading

@@ -406,6 +406,7 @@ void PoolFile::stop() noexcept {
     leave_behind();
   }
   guard_.reset();
+  mapped_copies_.clear();
   pool_ = nullptr;
   base_ = nullptr;
 }
@@ -415,6 +416,8 @@ void PoolFile::stop() noexcept {
 void PoolFile::leave_behind() noexcept {
   constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
   static_cast<void>(::mmap(base_, size_, PROT_NONE, flags, -1, 0));
+  for (const Copy& copy : mapped_copies_)
+    static_cast<void>(::mmap(copy.base, size_, PROT_NONE, flags, -1, 0));
 }
 
 }  // namespace nvm::heap

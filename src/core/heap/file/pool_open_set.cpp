@@ -12,10 +12,12 @@ namespace nvm::heap {
 namespace {
 
 // Every replica but the master, which libpmemobj trusts as well.
-void validate_copies(const SetFiles& files, const std::string& path) {
+void validate_copies(const SetFiles& files, const std::shared_ptr<BusGuard::Flag>& lost,
+                     const std::string& path) {
   for (size_t r = 1; r < files.replicas(); ++r) {
     try {
       const PrivateMapping view = files.map_privately(r);
+      const BusGuard guard(view.base(), view.size(), lost);
       validate(view.base(), files.size(), path);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::corrupt) throw;
@@ -70,7 +72,8 @@ void PoolFile::open_existing_set(const SetFiles::Request& request) {
   root_ = found.root;
   set_->allocate_all();
   if (set_->replicas() > 1 && copies_may_differ(*set_)) make_copies_equal(*set_, *backend_, path_);
-  validate_copies(*set_, path_);
+  validate_copies(*set_, lost_, path_);
+  check_whole();
   set_->release_flocks();
   start_existing(found.lanes.extended);
 }
@@ -97,6 +100,7 @@ void PoolFile::create_set(const SetFiles::Request& request) {
 void PoolFile::keep_copies() {
   std::vector<char*> copies = find_copies(*set_, path_);
   if (copies.empty()) return;
+  for (char* const copy : copies) mapped_copies_.push_back({copy, BusGuard(copy, size_, lost_)});
   copies_ = std::make_unique<backend::Replicated>(*backend_, base_, size_, std::move(copies));
 }
 
