@@ -69,12 +69,15 @@ struct Types {
   PyTypeObject* reading = nullptr;      // reading.cpp
   PyTypeObject* list = nullptr;         // list.cpp
   PyTypeObject* dict = nullptr;         // dict.cpp
-  PyTypeObject* set = nullptr;          // set.cpp
-  PyTypeObject* frozenset = nullptr;    // frozenset.cpp
-  PyTypeObject* tuple = nullptr;        // tuple.cpp
-  PyTypeObject* bytearray = nullptr;    // bytearray.cpp
-  PyTypeObject* object = nullptr;       // object.cpp: PersistentObject
-  PyTypeObject* attribute = nullptr;    // attribute.cpp: what stands for one on a class
+  PyTypeObject* dict_keys = nullptr;    // dict_views.cpp
+  PyTypeObject* dict_values = nullptr;
+  PyTypeObject* dict_items = nullptr;
+  PyTypeObject* set = nullptr;        // set.cpp
+  PyTypeObject* frozenset = nullptr;  // frozenset.cpp
+  PyTypeObject* tuple = nullptr;      // tuple.cpp
+  PyTypeObject* bytearray = nullptr;  // bytearray.cpp
+  PyTypeObject* object = nullptr;     // object.cpp: PersistentObject
+  PyTypeObject* attribute = nullptr;  // attribute.cpp: what stands for one on a class
 };
 extern Types types;
 

@@ -3,6 +3,7 @@
 #include "capi/front.h"
 
 #include "container.h"
+#include "dict/dict.h"
 #include "object/object.h"
 
 namespace nvm::bindings {
@@ -49,7 +50,8 @@ PyObject* front_use(PyObject*, PyObject* subclass) {
     auto* type = reinterpret_cast<PyTypeObject*>(subclass);
     for (PyTypeObject** const place :
          {&types.list, &types.dict, &types.set, &types.frozenset, &types.tuple, &types.bytearray,
-          &types.object, &types.attribute}) {
+          &types.object, &types.attribute, &types.dict_keys, &types.dict_values,
+          &types.dict_items}) {
       if (PyType_IsSubtype(type, *place) == 0) continue;
       Py_INCREF(type);  // the old one stays as well: it is the base
       *place = type;
@@ -62,6 +64,7 @@ PyObject* front_use(PyObject*, PyObject* subclass) {
 PyMethodDef functions[] = {{"front_functions", front_functions, METH_NOARGS, nullptr},
                            {"front_handle", front_handle, METH_O, nullptr},
                            {"front_place", front_place, METH_O, nullptr},
+                           {"front_cursor", front_cursor, METH_O, nullptr},
                            {"front_use", front_use, METH_O, nullptr},
                            {}};
 

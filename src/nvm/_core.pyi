@@ -971,6 +971,21 @@ def store_strays(object: PersistentObject, /) -> None:
 
 # For nvm._pypy.front.
 
+class PersistentDictKeys:
+    """What keys() gives."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+class PersistentDictValues:
+    """What values() gives."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+class PersistentDictItems:
+    """What items() gives."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
 def front_functions() -> list[tuple[str, str, int]]:
     """The C interface of the core: name, signature and address of each function."""
 
@@ -979,6 +994,9 @@ def front_handle(proxy: object, /) -> int:
 
 def front_place(attribute: PersistentAttribute, /) -> tuple[int, int] | None:
     """Epoch and place of an attribute in the record that was read last, if known."""
+
+def front_cursor(iterator: object, /) -> tuple[object, int, int] | None:
+    """Dict or set, address of its place in it, and parts, of an iterator that has not ended."""
 
 def front_use(subclass: type, /) -> None:
     """Put a subclass of a persistent type in its place: what is made from now on is of it."""

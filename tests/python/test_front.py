@@ -17,7 +17,14 @@ if CPYTHON:
 import nvm
 from nvm import _core
 from nvm._pypy import core, front
-from nvm.pmemobj import PersistentDict, PersistentList, PersistentObject, PersistentObjectPool
+from nvm.pmemobj import (
+    PersistentDict,
+    PersistentFrozenSet,
+    PersistentList,
+    PersistentObject,
+    PersistentObjectPool,
+    PersistentSet,
+)
 from outcome import outcome, plain, undone
 
 Pool = PersistentObjectPool
@@ -63,6 +70,75 @@ def test_reading_a_list_answers_as_the_bindings(pool: Pool) -> None:
             assert repr(ours) == repr(theirs), index
         assert len(items) == len(VALUES)
         assert repr(plain(list(items))) == repr(VALUES)
+
+
+BOUNDS = [None, 0, 1, 2, 5, -1, -3, -99, 99, 2**63, -(2**70), True, "a"]
+
+
+@pytest.mark.parametrize("content", [[], [1, 2.5, "a", None, b"b"], [1, "a longer text", 2]])
+def test_slices_of_a_list_answer_as_the_bindings(pool: Pool, content: list[Any]) -> None:
+    items = pool.new(PersistentList, content)
+    for start, stop, step in itertools.product(BOUNDS, BOUNDS, (None, 1, 2, -1)):
+        index = slice(start, stop, step)
+        ours, theirs = both("__getitem__", _core.PersistentList, items, index)
+        assert repr(ours) == repr(theirs), index
+
+
+def test_a_slice_of_very_many_items_is_whole(pool: Pool) -> None:
+    content = list(range(core.MOST_CELLS + 1))
+    items = pool.new(PersistentList, content)
+    assert items[:] == content
+    assert items[1:] == content[1:]
+
+
+ENTRIES: dict[Any, Any] = {
+    **dict(zip((key for key in KEYS if key not in ([], "absent", 99)), VALUES)),
+    "é" * 20: "ő" * 20,
+    "z" * 2000: "y" * 2000,
+    b"b" * 30: b"c" * 30,
+    2.5: [1],
+    (): (),
+}
+
+
+def test_iterating_answers_as_the_bindings(pool: Pool) -> None:
+    entries = pool.new(PersistentDict, ENTRIES)
+    for _ in range(2):
+        assert repr(list(entries)) == repr(list(ENTRIES))
+        assert repr(list(entries.keys())) == repr(list(ENTRIES))
+        assert repr([plain(value) for value in entries.values()]) == repr(list(ENTRIES.values()))
+        pairs = [(key, plain(value)) for key, value in entries.items()]
+        assert repr(pairs) == repr(list(ENTRIES.items()))
+        assert repr(list(reversed(entries))) == repr(list(reversed(ENTRIES)))
+    for kind in PersistentSet, PersistentFrozenSet:
+        elements = pool.new(kind, ENTRIES)
+        assert set(elements) == set(ENTRIES)
+        assert len(list(elements)) == len(ENTRIES)
+
+
+@pytest.mark.parametrize("look", [iter, dict.keys, dict.values, dict.items])
+def test_iterators_end_and_fail_for_good(pool: Pool, look: Callable[[Any], Any]) -> None:
+    look = getattr(PersistentDict, look.__name__, iter)
+    entries = pool.new(PersistentDict, {1: "a", 2: "b", 3: "c"})
+    steps = iter(look(entries))
+    assert steps.__length_hint__() == 3
+    assert len([next(steps), next(steps)]) == 2
+    assert steps.__length_hint__() == 1
+    assert len(list(steps.__reduce__()[1][0])) == 1
+    next(steps)
+    with pytest.raises(StopIteration):
+        next(steps)
+    del entries[1]
+    entries[4] = "d"
+    with pytest.raises(StopIteration):
+        next(steps)
+    steps = iter(look(entries))
+    next(steps)
+    entries[5] = "e"
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="changed size during iteration"):
+            next(steps)
+        entries.pop(5, None)
 
 
 def test_changing_a_list_answers_as_the_bindings(pool: Pool) -> None:

@@ -79,6 +79,7 @@ HARMLESS: dict[str, dict[str, str]] = {
             *("set's", "bytearray's"),
         )
     },
+    "set's iterator of the bindings": AN_ITERATOR,
     "frozenset's iterator": A_COPY,
     "tuple's iterator": A_COPY,
 }

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Callable
 
 from interpreter import CPYTHON
+from nvm import _core
 from nvm.pmemobj import (
     PersistentByteArray,
     PersistentFrozenSet,
@@ -55,6 +56,7 @@ def things_of(pool: PersistentObjectPool) -> dict[str, Any]:
         "items' reverse iterator": reversed(content.items()),
         "set": elements,
         "set's iterator": iter(elements),
+        "set's iterator of the bindings": _core.PersistentSet.__iter__(elements),
         "frozenset": frozen,
         "frozenset's iterator": iter(frozen),
         "tuple": row,

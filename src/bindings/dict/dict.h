@@ -49,6 +49,9 @@ PyObject* dict_compare(PyObject* self, PyObject* other, int op);
 enum class DictPart : uint8_t { keys, values, items };
 Ref dict_iterator(PyObject* dict, DictPart part, bool reversed);
 Ref set_iterator(PyObject* set);  // over the elements of a PersistentSet
+// (the dict or set, the address of the capi::DictCursor, its parts) of an iterator, or None if
+// capi::dict_next() cannot step it. The address is good as long as the iterator lives.
+PyObject* front_cursor(PyObject*, PyObject* object);
 void register_dict_iterator(PyObject* module);
 
 // dict_views.cpp

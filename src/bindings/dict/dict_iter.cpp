@@ -1,6 +1,7 @@
 // Iterators over a PersistentDict or PersistentSet, which is laid out as one: a RuntimeError if its
 // size changes under them, as the built-in's. A position counts within one body; where the dict has
 // got another, the iterator ends with a RuntimeError too.
+#include "capi/front.h"
 #include "dict/dict.h"
 
 namespace nvm::bindings {
@@ -14,10 +15,7 @@ struct DictIterator {
   DictPart part;
   bool reversed;
   bool failed;  // the size has changed: no step succeeds any more
-  uint64_t size;
-  uint64_t version;
-  uint64_t position;
-  uint64_t remaining;
+  capi::DictCursor cursor;
 };
 
 PyTypeObject* iterator_type = nullptr;
@@ -31,11 +29,11 @@ enum class Step : uint8_t { item, end, resized, rebuilt };
 
 // One step, under the latch.
 Step take(DictIterator* iterator, heap::Pool& pool, Offset offset, Decoded& key, Decoded& value) {
-  if (dict::size(pool, offset) != iterator->size) return Step::resized;
-  if (dict::body_version(pool, offset) != iterator->version) return Step::rebuilt;
+  if (dict::size(pool, offset) != iterator->cursor.size) return Step::resized;
+  if (dict::body_version(pool, offset) != iterator->cursor.version) return Step::rebuilt;
   const auto step = iterator->reversed ? dict::previous : dict::next;
   dict::Item item;
-  if (!step(pool, offset, iterator->position, item)) return Step::end;
+  if (!step(pool, offset, iterator->cursor.position, item)) return Step::end;
   if (iterator->part != DictPart::values)
     key = fetch_key(pool, dict::key_at(pool, offset, item.number));
   if (iterator->part != DictPart::keys) value = Decoded::fetch(pool, item.value);
@@ -66,7 +64,7 @@ Ref next_of(DictIterator* iterator) {
   });
   switch (step) {
     case Step::item:
-      --iterator->remaining;
+      --iterator->cursor.remaining;
       return build(as_proxy(dict.get())->pool, iterator->part, key, value);
     case Step::resized:
       fail_resized(iterator);
@@ -89,9 +87,9 @@ PyObject* length_hint(PyObject* self, PyObject*) {
   return guarded([&] {
     const DictIterator* iterator = as_iterator(self);
     uint64_t remaining = 0;
-    if (iterator->dict != nullptr && dict_size(as_proxy(iterator->dict)) == iterator->size &&
+    if (iterator->dict != nullptr && dict_size(as_proxy(iterator->dict)) == iterator->cursor.size &&
         !iterator->failed)
-      remaining = iterator->remaining;
+      remaining = iterator->cursor.remaining;
     return PyLong_FromUnsignedLongLong(remaining);
   });
 }
@@ -103,10 +101,7 @@ Ref copy_of(DictIterator* iterator) {
   copy->part = iterator->part;
   copy->reversed = iterator->reversed;
   copy->failed = iterator->failed;
-  copy->size = iterator->size;
-  copy->version = iterator->version;
-  copy->position = iterator->position;
-  copy->remaining = iterator->remaining;
+  copy->cursor = iterator->cursor;
   Py_XINCREF(iterator->dict);
   copy->dict = iterator->dict;
   return made;
@@ -162,10 +157,10 @@ Ref make_iterator(PyTypeObject* type, PyObject* dict, DictPart part, bool revers
   iterator->part = part;
   iterator->reversed = reversed;
   reading(as_proxy(dict), [&](heap::Pool& pool, Offset offset) {
-    iterator->size = dict::size(pool, offset);
-    iterator->remaining = iterator->size;
-    iterator->version = dict::body_version(pool, offset);
-    iterator->position = reversed ? dict::used(pool, offset) : 0;
+    iterator->cursor.size = dict::size(pool, offset);
+    iterator->cursor.remaining = iterator->cursor.size;
+    iterator->cursor.version = dict::body_version(pool, offset);
+    iterator->cursor.position = reversed ? dict::used(pool, offset) : 0;
   });
   Py_INCREF(dict);
   iterator->dict = dict;
@@ -180,6 +175,20 @@ Ref dict_iterator(PyObject* dict, DictPart part, bool reversed) {
 
 Ref set_iterator(PyObject* set) {
   return make_iterator(set_iterator_type, set, DictPart::keys, false);
+}
+
+PyObject* front_cursor(PyObject*, PyObject* object) {
+  return guarded([&] {
+    if (Py_TYPE(object) != iterator_type && Py_TYPE(object) != set_iterator_type)
+      raise(PyExc_TypeError, "not an iterator over a dict or set");
+    DictIterator* iterator = as_iterator(object);
+    if (iterator->dict == nullptr || iterator->reversed) return none();
+    const int64_t parts = iterator->part == DictPart::keys     ? capi::kKeys
+                          : iterator->part == DictPart::values ? capi::kValues
+                                                               : capi::kKeys | capi::kValues;
+    return Py_BuildValue("OLL", iterator->dict, reinterpret_cast<long long>(&iterator->cursor),
+                         static_cast<long long>(parts));
+  });
 }
 
 void register_dict_iterator(PyObject* module) {

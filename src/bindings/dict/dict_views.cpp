@@ -10,9 +10,6 @@ struct DictView {
   PyObject_HEAD PyObject* dict;
 };
 
-PyTypeObject* keys_type = nullptr;
-PyTypeObject* values_type = nullptr;
-PyTypeObject* items_type = nullptr;
 PyTypeObject* builtin_keys_type = nullptr;
 PyTypeObject* builtin_items_type = nullptr;
 
@@ -21,12 +18,12 @@ DictView* as_view(PyObject* object) { return reinterpret_cast<DictView*>(object)
 PyObject* dict_of(PyObject* view) { return part_of_made(view, as_view(view)->dict); }
 
 DictPart part_of(PyObject* view) {
-  if (Py_TYPE(view) == keys_type) return DictPart::keys;
-  return Py_TYPE(view) == values_type ? DictPart::values : DictPart::items;
+  if (Py_TYPE(view) == types.dict_keys) return DictPart::keys;
+  return Py_TYPE(view) == types.dict_values ? DictPart::values : DictPart::items;
 }
 
 bool is_set_view(PyObject* object) noexcept {
-  return Py_TYPE(object) == keys_type || Py_TYPE(object) == items_type;
+  return Py_TYPE(object) == types.dict_keys || Py_TYPE(object) == types.dict_items;
 }
 
 // The views of built-in dicts; PyPy has no checks for them.
@@ -243,22 +240,22 @@ bool is_dict_set_view(PyObject* object) noexcept {
   return is_set_view(object) || is_builtin_set_view(object);
 }
 
-PyObject* dict_keys(PyObject* self, PyObject*) { return make_view(keys_type, self); }
-PyObject* dict_values(PyObject* self, PyObject*) { return make_view(values_type, self); }
-PyObject* dict_items(PyObject* self, PyObject*) { return make_view(items_type, self); }
+PyObject* dict_keys(PyObject* self, PyObject*) { return make_view(types.dict_keys, self); }
+PyObject* dict_values(PyObject* self, PyObject*) { return make_view(types.dict_values, self); }
+PyObject* dict_items(PyObject* self, PyObject*) { return make_view(types.dict_items, self); }
 
 void register_dict_views(PyObject* module) {
   builtin_keys_type = builtin_view_type("keys");
   builtin_items_type = builtin_view_type("items");
-  keys_type =
+  types.dict_keys =
       add_view(module, "nvm._core.PersistentDictKeys", with_contains(set_slots(), contains_key));
-  values_type =
+  types.dict_values =
       add_view(module, "nvm._core.PersistentDictValues", {{Py_tp_methods, value_methods}});
-  items_type =
+  types.dict_items =
       add_view(module, "nvm._core.PersistentDictItems", with_contains(set_slots(), contains_item));
-  register_abc("KeysView", keys_type);
-  register_abc("ValuesView", values_type);
-  register_abc("ItemsView", items_type);
+  register_abc("KeysView", types.dict_keys);
+  register_abc("ValuesView", types.dict_values);
+  register_abc("ItemsView", types.dict_items);
 }
 
 }  // namespace nvm::bindings

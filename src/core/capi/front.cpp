@@ -1,5 +1,6 @@
 #include "capi/front.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <optional>
@@ -141,6 +142,65 @@ Cell record_cell(Pool& pool, Offset offset, int64_t epoch, int64_t place, bool& 
   return hit ? record::get_at(pool, offset, unpacked(place), hit) : Cell();
 }
 
+// ---- Slices
+
+uint64_t clamped(int64_t index, uint64_t size) noexcept {
+  const auto signed_size = static_cast<int64_t>(size);
+  if (index < 0) index += signed_size;
+  return static_cast<uint64_t>(std::clamp<int64_t>(index, 0, signed_size));
+}
+
+// All of them as they are given out, or -1.
+int64_t copy_cells(Pool& pool, std::span<const uint64_t> cells, int64_t* to) {
+  for (const uint64_t bits : cells) {
+    const int64_t given = answer(pool, Cell(bits));
+    if (given == kNo || given == kText) return kNoSize;
+    *to++ = given;
+  }
+  return static_cast<int64_t>(cells.size());
+}
+
+// ---- Entries
+
+struct Given {
+  int64_t cell;
+  int64_t length;
+};
+
+// Gives kNo for what is not plain.
+Given give(Pool& pool, Cell cell, char* text) {
+  const int64_t given = answer(pool, cell);
+  return {given, given == kText ? copy_text(pool, cell, text) : 0};
+}
+
+Given give(Pool& pool, const object::StoredKey& key, char* text) {
+  if (key.kind == object::StoredKey::Kind::cell) return give(pool, key.cell, text);
+  if (key.kind != object::StoredKey::Kind::str || key.width != 1) return {kNo, 0};
+  std::memcpy(text, key.data, key.length);
+  return {kText, key.length};
+}
+
+int64_t next_entry(Pool& pool, Offset offset, DictCursor& cursor, int64_t parts, int64_t* entry,
+                   char* key_text, char* value_text) {
+  if (dict::size(pool, offset) != cursor.size || dict::body_version(pool, offset) != cursor.version)
+    return kNo;
+  uint64_t position = cursor.position;
+  dict::Item item;
+  if (!dict::next(pool, offset, position, item)) return kNo;
+  Given key{kAbsent, 0};
+  Given value{kAbsent, 0};
+  if ((parts & kKeys) != 0) key = give(pool, dict::key_at(pool, offset, item.number), key_text);
+  if ((parts & kValues) != 0) value = give(pool, item.value, value_text);
+  if (key.cell == kNo || value.cell == kNo) return kNo;
+  cursor.position = position;
+  --cursor.remaining;
+  entry[0] = key.cell;
+  entry[1] = key.length;
+  entry[2] = value.cell;
+  entry[3] = value.length;
+  return kDone;
+}
+
 // ---- Dicts, by any key
 
 int64_t dict_get(int64_t handle, const Value& key) noexcept {
@@ -188,6 +248,7 @@ const Function* functions() noexcept {
                                    entry("list_get_text", "iiis", nvm_list_get_text),
                                    entry("list_set", "iiii", nvm_list_set),
                                    entry("list_append", "iii", nvm_list_append),
+                                   entry("list_slice", "iiiiia", nvm_list_slice),
                                    entry("dict_size", "ii", nvm_dict_size),
                                    entry("dict_get", "iisi", nvm_dict_get),
                                    entry("dict_get_text", "iisis", nvm_dict_get_text),
@@ -197,6 +258,7 @@ const Function* functions() noexcept {
                                    entry("dict_has_at", "iii", nvm_dict_has_at),
                                    entry("dict_set", "iisii", nvm_dict_set),
                                    entry("dict_set_at", "iiii", nvm_dict_set_at),
+                                   entry("dict_next", "iiiiass", nvm_dict_next),
                                    entry("record_get", "iiii", nvm_record_get),
                                    entry("record_get_text", "iiiis", nvm_record_get_text),
                                    entry("record_set", "iiiii", nvm_record_set),
@@ -247,6 +309,17 @@ int64_t nvm_list_append(int64_t handle, int64_t cell) noexcept {
   });
 }
 
+int64_t nvm_list_slice(int64_t handle, int64_t start, int64_t stop, int64_t most,
+                       int64_t* cells) noexcept {
+  return reading(handle, kNoSize, [&](Pool& pool, Offset offset) {
+    const std::span<const uint64_t> all = list::cells(pool, offset);
+    const uint64_t begin = clamped(start, all.size());
+    const uint64_t end = std::max(begin, clamped(stop, all.size()));
+    if (end - begin > static_cast<uint64_t>(most)) return kNoSize;
+    return copy_cells(pool, all.subspan(begin, end - begin), cells);
+  });
+}
+
 int64_t nvm_dict_size(int64_t handle) noexcept {
   return reading(handle, kNoSize, [](Pool& pool, Offset offset) {
     return static_cast<int64_t>(dict::size(pool, offset));
@@ -283,6 +356,14 @@ int64_t nvm_dict_set(int64_t handle, const char* key, int64_t length, int64_t ce
 
 int64_t nvm_dict_set_at(int64_t handle, int64_t key, int64_t cell) noexcept {
   return dict_set(handle, Value::integer_of(key), cell);
+}
+
+int64_t nvm_dict_next(int64_t handle, int64_t cursor, int64_t parts, int64_t* entry, char* key_text,
+                      char* value_text) noexcept {
+  auto* const place = reinterpret_cast<DictCursor*>(cursor);  // NOLINT(performance-no-int-to-ptr)
+  return reading(handle, kNo, [&](Pool& pool, Offset offset) {
+    return next_entry(pool, offset, *place, parts, entry, key_text, value_text);
+  });
 }
 
 int64_t nvm_record_get(int64_t handle, int64_t epoch, int64_t place) noexcept {

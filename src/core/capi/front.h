@@ -41,6 +41,11 @@ int64_t nvm_list_get_text(int64_t handle, int64_t index, char* text) noexcept;
 int64_t nvm_list_set(int64_t handle, int64_t index, int64_t cell) noexcept;  // 1: done
 int64_t nvm_list_append(int64_t handle, int64_t cell) noexcept;              // 1: done
 
+// The items from start up to stop, as in a slice, from one moment, to `cells`: how many, or -1 if
+// they are more than `most`, or one of them is no cell that can be given out.
+int64_t nvm_list_slice(int64_t handle, int64_t start, int64_t stop, int64_t most,
+                       int64_t* cells) noexcept;
+
 int64_t nvm_dict_size(int64_t handle) noexcept;
 int64_t nvm_dict_get(int64_t handle, const char* key, int64_t length) noexcept;
 int64_t nvm_dict_get_text(int64_t handle, const char* key, int64_t length, char* text) noexcept;
@@ -51,6 +56,13 @@ int64_t nvm_dict_has(int64_t handle, const char* key, int64_t length) noexcept;
 int64_t nvm_dict_has_at(int64_t handle, int64_t key) noexcept;
 int64_t nvm_dict_set(int64_t handle, const char* key, int64_t length, int64_t cell) noexcept;
 int64_t nvm_dict_set_at(int64_t handle, int64_t key, int64_t cell) noexcept;
+
+// The next entry after a DictCursor, which it moves on, of a dict or set. Answers 1 and gives key,
+// length of its text, value and length of its text: as cells, or kText with the text copied to
+// where there is room for kMostText; what the parts do not name is not looked at. kNo at the end
+// too.
+int64_t nvm_dict_next(int64_t handle, int64_t cursor, int64_t parts, int64_t* entry, char* key_text,
+                      char* value_text) noexcept;
 
 // An attribute by the place that was found for it. kAbsent unless the pool's undo_epoch() is still
 // `epoch`, and the record's shape that one.
@@ -66,9 +78,20 @@ double nvm_real_of_cell(int64_t cell) noexcept;
 
 namespace nvm::capi {
 
+// Where an iterator over a dict is. A dict of another size, or in another body, ends it.
+struct DictCursor {
+  uint64_t size;
+  uint64_t version;
+  uint64_t position;
+  uint64_t remaining;
+};
+// The parts of an entry that are wanted.
+inline constexpr int64_t kKeys = 1;
+inline constexpr int64_t kValues = 2;
+
 struct Function {
   const char* name;
-  // The result, then the parameters: i int64_t, d double, s char*.
+  // The result, then the parameters: i int64_t, a int64_t*, d double, s char*.
   const char* signature;
   int64_t address;
 };

@@ -11,8 +11,10 @@ import _cffi_backend
 
 from nvm import _core
 
+_INT = _cffi_backend.new_primitive_type("int64_t")
 _TYPES = {
-    "i": _cffi_backend.new_primitive_type("int64_t"),
+    "i": _INT,
+    "a": _cffi_backend.new_pointer_type(_INT),
     "d": _cffi_backend.new_primitive_type("double"),
     "s": _cffi_backend.new_pointer_type(_cffi_backend.new_primitive_type("char")),
 }
@@ -28,11 +30,13 @@ def _c_function(signature: str, address: int) -> Callable[..., Any]:
 _c = {name: _c_function(signature, address) for name, signature, address in _core.front_functions()}
 list_size, list_append = _c["list_size"], _c["list_append"]
 list_get, list_get_text, list_set = _c["list_get"], _c["list_get_text"], _c["list_set"]
+list_slice = _c["list_slice"]
 dict_size = _c["dict_size"]
 dict_get, dict_get_text = _c["dict_get"], _c["dict_get_text"]
 dict_get_at, dict_get_at_text = _c["dict_get_at"], _c["dict_get_at_text"]
 dict_has, dict_has_at = _c["dict_has"], _c["dict_has_at"]
 dict_set, dict_set_at = _c["dict_set"], _c["dict_set_at"]
+dict_next = _c["dict_next"]
 record_get, record_get_text, record_set = _c["record_get"], _c["record_get_text"], _c["record_set"]
 cell_of_real, real_of_cell = _c["cell_of_real"], _c["real_of_cell"]
 
@@ -100,6 +104,25 @@ def cell_of(value: Any) -> int:
     return NO
 
 
+# ---- Many cells
+
+MOST_CELLS = 4096
+_Cells = _cffi_backend.new_array_type(_TYPES["a"], MOST_CELLS)
+_cells: list[Any] = []  # as _buffers
+
+
+def values_by(function: Callable[..., int], *arguments: Any) -> list[Any] | None:
+    """What the function gives many of; None if it does not."""
+    try:
+        cells = _cells.pop()
+    except IndexError:
+        cells = _cffi_backend.newp(_Cells)
+    count = function(*arguments, MOST_CELLS, cells)
+    values = None if count < 0 else [value_of(cells[i]) for i in range(count)]
+    _cells.append(cells)
+    return values
+
+
 # ---- Texts that a cell refers to
 
 _Text = _cffi_backend.new_array_type(_TYPES["s"], _MOST_TEXT)
@@ -119,3 +142,38 @@ def text_by(function: Callable[..., int], *arguments: Any) -> str | None:
         text = _cffi_backend.unpack(buffer, length).decode("latin-1")
     _buffers.append(buffer)
     return text
+
+
+# ---- Entries of a dict
+
+KEYS, VALUES = 1, 2
+_Entry = _cffi_backend.new_array_type(_TYPES["a"], 4)
+_entries: list[Any] = []  # as _buffers
+
+
+def _given(cell: int, length: int, text: Any) -> Any:
+    if cell == TEXT:
+        return _cffi_backend.unpack(text, length).decode("latin-1")
+    return value_of(cell)
+
+
+def entry_by(handle: int, cursor: int, parts: int) -> Any:
+    """The next key, value or pair of both, by its parts; NO_ENTRY if C does not give it."""
+    try:
+        buffers = _entries.pop()
+    except IndexError:
+        buffers = tuple(_cffi_backend.newp(kind) for kind in (_Entry, _Text, _Text))
+    entry, key, value = buffers
+    found = NO_ENTRY
+    if dict_next(handle, cursor, parts, entry, key, value) != NO:
+        if parts == KEYS:
+            found = _given(entry[0], entry[1], key)
+        elif parts == VALUES:
+            found = _given(entry[2], entry[3], value)
+        else:
+            found = _given(entry[0], entry[1], key), _given(entry[2], entry[3], value)
+    _entries.append(buffers)
+    return found
+
+
+NO_ENTRY = object()

@@ -1,13 +1,14 @@
-"""PersistentDict for PyPy's front: see front.py."""
+"""PersistentDict, and iterators over dicts and sets, for PyPy's front: see front.py."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from nvm import _core
 from nvm._pypy.core import (
     ABSENT,
     NO,
+    NO_ENTRY,
     TEXT,
     cell_of,
     dict_get,
@@ -19,6 +20,7 @@ from nvm._pypy.core import (
     dict_set,
     dict_set_at,
     dict_size,
+    entry_by,
     text_by,
     value_of,
 )
@@ -115,3 +117,80 @@ def dict_front_len(self: Any, /) -> int:
         if size >= 0:
             return size
     return _dict_original_len(self)
+
+
+# ---- Iteration
+
+
+class _Iterator:
+    """As the bindings', which does all but the plain steps."""
+
+    __slots__ = ("_cursor", "_dict", "_original", "_parts")
+    _original: Any
+    _dict: Any  # None: no plain steps
+    _cursor: int  # part of the original
+    _parts: int
+
+    def __new__(cls, *_arguments: Any) -> _Iterator:
+        raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
+
+    def __iter__(self) -> _Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        owner = self._dict
+        if owner is not None:
+            try:
+                found = entry_by(owner._p_handle, self._cursor, self._parts)
+            except AttributeError:
+                bind(owner)
+                found = NO_ENTRY
+            if found is not NO_ENTRY:
+                return found
+        return self._slow_next()
+
+    def _slow_next(self) -> Any:
+        try:
+            return next(self._original)
+        except BaseException:
+            self._dict = None  # the end, and a dict that has changed, are for good
+            raise
+
+    def __length_hint__(self) -> int:
+        hint: int = self._original.__length_hint__()
+        return hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        reduced: tuple[Any, ...] = self._original.__reduce__()
+        return reduced
+
+
+class PersistentDictIterator(_Iterator):
+    __slots__ = ()
+
+
+class PersistentSetIterator(_Iterator):
+    __slots__ = ()
+
+
+PersistentDictIterator.__module__ = PersistentSetIterator.__module__ = "nvm._core"
+
+
+def _front_iter(original: Callable[[Any], Any], cls: type) -> Callable[[Any], Any]:
+    def front_iter(self: Any, /) -> Any:
+        steps = original(self)
+        iterator: Any = object.__new__(cls)
+        iterator._original = steps
+        place = _core.front_cursor(steps)
+        assert place is not None  # it is new
+        iterator._dict, iterator._cursor, iterator._parts = place
+        return iterator
+
+    return front_iter
+
+
+dict_front_iter = _front_iter(_core.PersistentDict.__iter__, PersistentDictIterator)
+keys_front_iter = _front_iter(_core.PersistentDictKeys.__iter__, PersistentDictIterator)
+values_front_iter = _front_iter(_core.PersistentDictValues.__iter__, PersistentDictIterator)
+items_front_iter = _front_iter(_core.PersistentDictItems.__iter__, PersistentDictIterator)
+set_front_iter = _front_iter(_core.PersistentSet.__iter__, PersistentSetIterator)

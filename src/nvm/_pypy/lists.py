@@ -14,8 +14,10 @@ from nvm._pypy.core import (
     list_get_text,
     list_set,
     list_size,
+    list_slice,
     text_by,
     value_of,
+    values_by,
 )
 from nvm._pypy.proxies import UNUSUAL, bind
 
@@ -39,7 +41,26 @@ def list_front_getitem(self: Any, index: Any, /) -> Any:
                     return text
             elif cell != NO:
                 return value_of(cell)
+    elif type(index) is slice and (index.step is None or index.step == 1):
+        values = _sliced(self, index.start, index.stop)
+        if values is not None:
+            return values
     return _list_original_getitem(self, index)
+
+
+_TO_THE_END = (1 << 63) - 1
+
+
+def _sliced(items: Any, start: Any, stop: Any) -> list[Any] | None:
+    start = 0 if start is None else start
+    stop = _TO_THE_END if stop is None else stop
+    if type(start) is not int or type(stop) is not int:
+        return None
+    try:
+        return values_by(list_slice, items._p_handle, start, stop)
+    except UNUSUAL:
+        bind(items)
+        return None
 
 
 def list_front_setitem(self: Any, index: Any, value: Any, /) -> None:

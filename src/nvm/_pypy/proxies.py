@@ -31,13 +31,16 @@ _CLOSED: dict[str, Any] = {
 }
 
 
-def _derived(base: type, slot: str, content: dict[str, Any]) -> Any:
-    of_base = {"__slots__": (slot,), "__module__": base.__module__, "__doc__": base.__doc__}
+def _derived(base: type, slots: str | tuple[()], content: dict[str, Any]) -> Any:
+    of_base = {"__slots__": slots, "__module__": base.__module__, "__doc__": base.__doc__}
     return type(base.__name__, (base,), {**of_base, **content})
 
 
 PersistentList = _derived(_core.PersistentList, "_p_handle", _CLOSED)
 PersistentDict = _derived(_core.PersistentDict, "_p_handle", _CLOSED)
+PersistentDictKeys = _derived(_core.PersistentDictKeys, (), _CLOSED)
+PersistentDictValues = _derived(_core.PersistentDictValues, (), _CLOSED)
+PersistentDictItems = _derived(_core.PersistentDictItems, (), _CLOSED)
 PersistentSet = _derived(_core.PersistentSet, "_p_handle", _CLOSED)
 PersistentFrozenSet = _derived(_core.PersistentFrozenSet, "_p_handle", _CLOSED)
 PersistentTuple = _derived(_core.PersistentTuple, "_p_handle", _CLOSED)
@@ -49,6 +52,9 @@ PersistentAttribute = _derived(_core.PersistentAttribute, "_place", {})
 for _cls in (
     PersistentList,
     PersistentDict,
+    PersistentDictKeys,
+    PersistentDictValues,
+    PersistentDictItems,
     PersistentSet,
     PersistentFrozenSet,
     PersistentTuple,
@@ -63,11 +69,16 @@ handle_of = PersistentObject.__dict__["_p_handle"].__get__
 set_place = PersistentAttribute.__dict__["_place"].__set__
 _set_handle: dict[type, Callable[[Any, int], None]] = {
     cls: cls.__dict__["_p_handle"].__set__
-    for cls in (PersistentList, PersistentDict, PersistentObject)
+    for cls in (
+        PersistentList,
+        PersistentDict,
+        PersistentSet,
+        PersistentObject,
+    )
 }
 
-# What the first access of a list or dict raises, for want of the slot; and what an integer that C
-# does not have raises.
+# What the first access of a list, dict or set raises, for want of the slot; and what an integer
+# that C does not have raises.
 UNUSUAL = (AttributeError, OverflowError)
 
 
