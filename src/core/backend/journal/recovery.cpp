@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstring>
 #include <optional>
-#include <vector>
+#include <span>
 
+#include "backend/journal/group.h"
 #include "backend/journal/rules.h"
+#include "backend/journal/window.h"
 #include "pmem/error.h"
 
 namespace nvm::backend::journal {
@@ -67,121 +69,143 @@ void check(const Header& header, DiskFile& file, const Identity& identity) {
   }
 }
 
-// Reads the records of one half in order.
-class Reader {
- public:
-  Reader(DiskFile& file, const Header& header, uint64_t generation)
-      : file_(file), generation_(generation), half_(header.half_bytes) {
-    begin_ = kHalvesOffset + (generation & 1) * half_;
+// Where the body of a record lies in the journal.
+struct Body {
+  uint64_t offset;
+  uint64_t bytes;
+  uint64_t runs;
+};
+
+// What is in memory of a journal at a time.
+struct Windows {
+  explicit Windows(DiskFile& file) : table(file, kTableWindow), content(file, kContentWindow) {}
+
+  template <class T>
+  T read(uint64_t offset) {
+    T value;
+    std::memcpy(&value, content.at(offset, sizeof value).data(), sizeof value);
+    return value;
   }
 
+  uint64_t checksum(uint64_t offset, uint64_t length) {
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    while (length != 0) {
+      const std::span<const char> part = content.at(offset, length);
+      XXH3_64bits_update(&state, part.data(), part.size());
+      offset += part.size();
+      length -= part.size();
+    }
+    return XXH3_64bits_digest(&state);
+  }
+
+  Window table;
+  Window content;
+};
+
+// Finds the records of one half in order.
+class Reader {
+ public:
+  Reader(DiskFile& file, Windows& windows, const Header& header, uint64_t generation)
+      : file_(file),
+        windows_(windows),
+        generation_(generation),
+        half_(header.half_bytes),
+        begin_(kHalvesOffset + (generation & 1) * half_) {}
+
   // The record of this sequence number, if it is the next one and whole.
-  bool next(uint64_t sequence) {
-    if (half_ - at_ < sizeof(RecordHeader)) return false;
-    need(sizeof(RecordHeader));
-    RecordHeader header{};
-    std::memcpy(&header, bytes(), sizeof header);
+  std::optional<Body> next(uint64_t sequence) {
+    if (half_ - at_ < sizeof(RecordHeader)) return std::nullopt;
+    const uint64_t begin = begin_ + at_;
+    const auto header = windows_.read<RecordHeader>(begin);
     const bool is_next = header.sequence == sequence && header.generation == generation_;
     if ((!is_next && holds(Rule::records_are_of_their_generation)) ||
         header.bytes > half_ - at_ - sizeof header) {
-      return false;
+      return std::nullopt;
     }
     const uint64_t total = sizeof header + header.bytes;
-    need(total);
-    constexpr size_t covered = offsetof(RecordHeader, bytes);
-    if (XXH3_64bits(bytes() + covered, total - covered) != header.checksum &&
+    constexpr uint64_t covered = offsetof(RecordHeader, bytes);
+    if (windows_.checksum(begin + covered, total - covered) != header.checksum &&
         holds(Rule::records_are_whole))
-      return false;
-    if ((header.flags & kAway) != 0) {
-      if (!fetch_away(header)) return false;
-    } else {
-      body_ = bytes() + sizeof header;
-      body_bytes_ = header.bytes;
-    }
-    runs_ = header.runs;
-    at_ += total;
-    return true;
+      return std::nullopt;
+    std::optional<Body> body = Body{begin + sizeof header, header.bytes, header.runs};
+    if ((header.flags & kAway) != 0) body = away(*body);
+    if (body) at_ += total;
+    return body;
   }
 
-  const char* body() const { return body_; }
-  uint64_t body_bytes() const { return body_bytes_; }
-  uint64_t runs() const { return runs_; }
   uint64_t read() const { return at_; }
 
  private:
-  static constexpr uint64_t kWindow = uint64_t{1} << 20;
-
-  const char* bytes() const { return window_.data() + (at_ - window_begin_); }
-
-  // Makes [at_, at_ + length) present in the window.
-  void need(uint64_t length) {
-    if (at_ >= window_begin_ && at_ + length <= window_begin_ + window_.size()) return;
-    window_.resize(std::min(std::max(length, kWindow), half_ - at_));
-    window_begin_ = at_;
-    file_.read(window_.data(), window_.size(), begin_ + at_);
-  }
-
-  bool fetch_away(const RecordHeader& header) {
-    AwayBody away{};
-    if (header.bytes != sizeof away) return false;
-    std::memcpy(&away, bytes() + sizeof header, sizeof away);
+  // The one that is named there, if it is whole.
+  std::optional<Body> away(const Body& named) {
+    if (named.bytes != sizeof(AwayBody)) return std::nullopt;
+    const auto away = windows_.read<AwayBody>(named.offset);
     const uint64_t size = file_.size();
-    if (away.offset > size || away.bytes > size - away.offset) return false;
-    away_.resize(away.bytes);
-    file_.read(away_.data(), away_.size(), away.offset);
-    if (XXH3_64bits(away_.data(), away_.size()) != away.checksum) return false;
-    body_ = away_.data();
-    body_bytes_ = away.bytes;
-    return true;
+    if (away.offset > size || away.bytes > size - away.offset) return std::nullopt;
+    if (windows_.checksum(away.offset, away.bytes) != away.checksum) return std::nullopt;
+    return Body{away.offset, away.bytes, named.runs};
   }
 
   DiskFile& file_;
+  Windows& windows_;
   uint64_t generation_;
   uint64_t half_;
-  uint64_t begin_ = 0;
+  uint64_t begin_;
   uint64_t at_ = 0;
-  uint64_t window_begin_ = 0;
-  std::vector<char> window_;
-  std::vector<char> away_;
-  const char* body_ = nullptr;
-  uint64_t body_bytes_ = 0;
-  uint64_t runs_ = 0;
 };
 
-void apply(const DiskFile& file, const Reader& record, uint64_t begin, uint64_t end,
-           const Store& store) {
-  const uint64_t table = record.runs() * sizeof(uint64_t);
-  if (table > record.body_bytes()) corrupt(file, "damaged: a record's table");
-  uint64_t content = table;
-  for (uint64_t i = 0; i < record.runs(); ++i) {
+// Where bytes of the pool may be stored.
+struct Bounds {
+  uint64_t begin;
+  uint64_t end;
+
+  bool hold(uint64_t offset, uint64_t length) const {
+    return offset >= begin && offset <= end && length <= end - offset;
+  }
+};
+
+void apply(const DiskFile& file, Windows& windows, const Body& body, const Bounds& bounds,
+           Target& target) {
+  const uint64_t table = body.runs * sizeof(uint64_t);
+  if (table > body.bytes) corrupt(file, "damaged: a record's table");
+  Group group;
+  uint64_t content = body.offset + table;
+  const uint64_t content_end = body.offset + body.bytes;
+  for (uint64_t i = 0; i < body.runs; ++i) {
     uint64_t word = 0;
-    std::memcpy(&word, record.body() + i * sizeof word, sizeof word);
+    const uint64_t place = body.offset + i * sizeof word;
+    std::memcpy(&word, windows.table.at(place, sizeof word).data(), sizeof word);
     const uint64_t offset = run_line(word) * kLine;
     const uint64_t length = run_lines(word) * kLine;
-    if (length == 0 || length > record.body_bytes() - content || offset < begin || offset > end ||
-        length > end - offset) {
+    if (length == 0 || length > content_end - content || !bounds.hold(offset, length))
       corrupt(file, "damaged: a record names bytes outside of the pool");
+    for (uint64_t done = 0; done < length; done += Target::kMost) {
+      const Part part{content + done, offset + done, std::min(length - done, Target::kMost)};
+      if (!group.takes(part)) group.store(windows.content, target);
+      group.add(part);
     }
-    store(offset, record.body() + content, length);
     content += length;
   }
+  group.store(windows.content, target);
 }
 
 }  // namespace
 
 Replayed replay(DiskFile& journal, const Identity& identity, uint64_t begin, uint64_t end,
-                const Store& store) {
+                Target& target) {
   const std::optional<Header> found = newest_header(journal);
   if (!found) corrupt(journal, "not a journal, or damaged: it has no header");
   const Header header = *found;
   check(header, journal, identity);
   Replayed result;
+  Windows windows(journal);
   uint64_t sequence = header.first_sequence;
   // At most two generations are alive.
   for (const uint64_t generation : {header.first_generation, header.first_generation + 1}) {
-    Reader reader(journal, header, generation);
-    while (reader.next(sequence)) {
-      apply(journal, reader, begin, end, store);
+    Reader reader(journal, windows, header, generation);
+    while (const std::optional<Body> body = reader.next(sequence)) {
+      apply(journal, windows, *body, {begin, end}, target);
       ++sequence;
       ++result.records;
     }

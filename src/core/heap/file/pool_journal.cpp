@@ -96,12 +96,10 @@ void recover_from_journal(int pool_fd, const std::string& pool) {
   std::unique_ptr<DiskFile> found = find_journal(pool, mark, true);
   if (!found && mark == JournalMark::absent) return;
   if (found) {
-    const auto store = [&](uint64_t offset, const char* bytes, uint64_t length) {
-      file->write(bytes, length, offset);
-    };
     const journal::Identity identity = identity_of(*file);
     if (mark != JournalMark::absent) {
-      journal::replay(*found, identity, pmdk::kHeapOffset, file->size(), store);
+      journal::FileTarget target(*file);
+      journal::replay(*found, identity, pmdk::kHeapOffset, file->size(), target);
       file->sync();
     } else {
       journal::check_leftover(*found, identity);
@@ -120,10 +118,9 @@ void lay_journal_over(char* base, uint64_t size, const std::string& pool) {
   if (mark == JournalMark::absent) return;
   const std::unique_ptr<DiskFile> found = find_journal(pool, mark, false);
   if (found) {
+    journal::MappedTarget target(base);
     journal::replay(*found, identity_of(header, descriptor_of(base)), pmdk::kHeapOffset, size,
-                    [&](uint64_t offset, const char* bytes, uint64_t length) {
-                      std::memcpy(base + offset, bytes, length);
-                    });
+                    target);
   }
   set_journal_mark(header, false);
 }
