@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
@@ -30,6 +31,7 @@ class RecordedFile final : public backend::ForwardingFile {
   }
   // Nothing is cut for real.
   void sync() override {
+    if (!std::filesystem::exists(path())) recorder_.note_stores(path(), content());
     const size_t begun = recorder_.add({DiskEvent::Kind::sync_begun, path(), 0, {}});
     recorder_.pause_if_held(path());
     if (const auto time = recorder_.sync_time(); time.count() != 0)
@@ -51,6 +53,12 @@ class RecordedFile final : public backend::ForwardingFile {
   }
 
  private:
+  SparseFile content() {
+    std::vector<char> bytes(size());
+    read(bytes.data(), bytes.size(), 0);
+    return SparseFile::of(bytes.data(), bytes.size());
+  }
+
   DiskRecorder& recorder_;
 };
 
@@ -77,7 +85,17 @@ size_t DiskRecorder::add(DiskEvent event) {
   return events_.size() - 1;
 }
 
+void DiskRecorder::note_stores(const std::string& path, const SparseFile& content) {
+  SparseFile& noted = noted_[path];
+  if (noted.size() != content.size()) add({DiskEvent::Kind::truncated, path, content.size(), {}});
+  content.for_each_change(noted, [&](uint64_t offset, const char* bytes, uint64_t length) {
+    add({DiskEvent::Kind::write, path, offset, {bytes, bytes + length}});
+  });
+  noted = content;
+}
+
 void DiskRecorder::created(const std::string& path) {
+  if (noted_.contains(path)) note_stores(path, SparseFile::read(path));
   add({DiskEvent::Kind::created, path, 0, {}});
 }
 void DiskRecorder::removed(const std::string& path) {
@@ -180,6 +198,7 @@ bool DiskMedia::advance() {
       break;
     }
     case DiskEvent::Kind::created:
+      names_.insert(event.path);
       durable_[event.path];
       removed_content_ = {};
       name_ = &event;
@@ -187,6 +206,7 @@ bool DiskMedia::advance() {
     case DiskEvent::Kind::removed:
       removed_content_ = std::exchange(durable_[event.path], {});
       durable_.erase(event.path);
+      names_.erase(event.path);
       std::erase_if(pending_, [&](size_t index) { return events_[index].path == event.path; });
       name_ = &event;
       break;
@@ -221,15 +241,20 @@ Outcome DiskMedia::decide(Choice choice, std::mt19937_64& random) const {
 
 Files DiskMedia::build(const Outcome& outcome) const {
   Files files = durable_;
+  std::string restored;
   if (outcome.name_as_before) {
     if (name_->kind == DiskEvent::Kind::created) {
       files.erase(name_->path);
       return files;
     }
-    files[name_->path] = removed_content_;
+    restored = name_->path;
+    files[restored] = removed_content_;
   }
   for (size_t i = 0; i < pending_.size(); ++i)
     apply_sectors(files, events_[pending_[i]], outcome.writes[i]);
+  std::erase_if(files, [&](const auto& file) {
+    return file.first != restored && !names_.contains(file.first);
+  });
   return files;
 }
 

@@ -4,7 +4,9 @@
 // The model: a write that was not synced afterwards may be on the medium or not, and of each of its
 // sectors of 512 bytes either the old or the new content; writes are independent of each other. A
 // sync makes durable what was written to its file before it began. A name that is being made or
-// removed may be there or not until the next event.
+// removed may be there or not until the next event. A file that is in the making, with no name yet,
+// may be stored to through a mapping, too: that counts as written just before its next sync, or
+// before it gets its name.
 #pragma once
 
 #include <atomic>
@@ -15,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,6 +50,9 @@ class DiskRecorder final : public backend::DiskObserver {
   void created(const std::string& path) override;
   void removed(const std::string& path) override;
 
+  // What was stored to a file in the making, which is this now, counts as written.
+  void note_stores(const std::string& path, const SparseFile& content);
+
   // The caller, one of several by its number, has been told that one more step is done.
   void acknowledge(uint64_t caller = 0);
   size_t add(DiskEvent event);
@@ -73,6 +79,7 @@ class DiskRecorder final : public backend::DiskObserver {
   bool is_paused_ = false;
   size_t released_at_ = 0;
   std::vector<DiskEvent> events_;
+  std::map<std::string, SparseFile> noted_;
 };
 
 // Files by their paths.
@@ -91,7 +98,9 @@ struct Outcome {
 class DiskMedia {
  public:
   DiskMedia(const Files& before, const std::vector<DiskEvent>& events)
-      : durable_(before), events_(events) {}
+      : durable_(before), events_(events) {
+    for (const auto& [path, content] : before) names_.insert(path);
+  }
 
   // Goes on to the next event; false at the end.
   bool advance();
@@ -109,6 +118,7 @@ class DiskMedia {
   static void apply_sectors(Files& files, const DiskEvent& event, const std::vector<bool>& sectors);
 
   Files durable_;
+  std::set<std::string> names_;  // of these; the others are in the making
   const std::vector<DiskEvent>& events_;
   size_t position_ = 0;
   std::map<uint64_t, uint64_t> acknowledged_;

@@ -200,6 +200,36 @@ TEST_F(JournalCrash, RelaxedCommitsAreAPrefix) {
   expect_durable(list_changes());
 }
 
+// ---- A pool that is made
+
+class JournalMaking : public JournalCrash {
+ protected:
+  bool is_always_judged(size_t position) const override {
+    constexpr size_t few = 5;
+    const size_t named = naming_of_the_pool();
+    return position + few > named && position < named + few;
+  }
+
+  size_t naming_of_the_pool() const {
+    const auto found = std::find_if(events_.begin(), events_.end(), [&](const DiskEvent& event) {
+      return event.kind == DiskEvent::Kind::created && event.path == pool_path();
+    });
+    return static_cast<size_t>(found - events_.begin());
+  }
+};
+
+TEST_F(JournalMaking, IsWholeOrNotThere) {
+  run_from_the_first(few_changes());
+  EXPECT_LT(naming_of_the_pool(), events_.size());
+  expect_no_complaint();
+}
+
+TEST_F(JournalMaking, APoolThatIsNotSyncedBeforeItHasItsNameIsNoticed) {
+  run_from_the_first(few_changes());
+  const size_t named = naming_of_the_pool();
+  expect_noticed([&](size_t event) { return event < named; });
+}
+
 // ---- A pool that is opened with a higher limit
 
 TEST_F(JournalCrash, APoolThatIsRaisedLosesNothing) {

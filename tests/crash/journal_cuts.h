@@ -71,6 +71,11 @@ class JournalCrash : public JournalFolder {
   template <class Forgotten>
   void expect_noticed(const std::vector<Step>& steps, Forgotten forgotten) {
     run(steps);
+    expect_noticed(forgotten);
+  }
+  // What was run.
+  template <class Forgotten>
+  void expect_noticed(Forgotten forgotten) {
     std::vector<DiskEvent> events = events_;
     size_t count = 0;
     for (size_t i = 0; i < events.size(); ++i) {
@@ -92,6 +97,8 @@ class JournalCrash : public JournalFolder {
   }
   // Of so many cuts one is judged, more or less.
   virtual uint64_t cuts_to_one() const { return stride(); }
+  // Whether the cut after so many events is judged anyway.
+  virtual bool is_always_judged(size_t) const { return false; }
   bool is_of_pool(size_t event) const { return events_[event].path == pool_path(); }
   bool is_of_journal(size_t event) const { return !is_of_pool(event); }
   // Whether the sync is for what was written to the journal's headers just before.
@@ -110,6 +117,14 @@ class JournalCrash : public JournalFolder {
   // The same in the pool that is there.
   void run_again(const std::vector<Step>& steps) {
     before_ = {{pool_path(), SparseFile::read(pool_path())}};
+    record(steps);
+  }
+  // The same in a pool whose making is recorded, too.
+  void run_from_the_first(const std::vector<Step>& steps) {
+    before_ = {};
+    record(steps);
+  }
+  void record(const std::vector<Step>& steps) {
     DiskRecorder recorder;
     std::shared_ptr<Pool> pool = open();
     history_ = {dump(*pool)};
@@ -128,7 +143,7 @@ class JournalCrash : public JournalFolder {
     DiskMedia media(before_, events);
     const uint64_t every = events_between_cuts();
     do {
-      if (random() % every != 0) continue;
+      if (random() % every != 0 && !is_always_judged(media.position())) continue;
       for (const Choice choice : kChoices) {
         const Outcome outcome = media.decide(choice, random);
         const std::string complaint = judge(media.build(outcome), media, random);
@@ -178,6 +193,7 @@ class JournalCrash : public JournalFolder {
 
   void lay_out(const Files& files) const {
     std::filesystem::remove(journal_name());
+    std::filesystem::remove(pool_path());
     for (const auto& [path, content] : files) content.save(path);
   }
 

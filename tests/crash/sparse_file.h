@@ -37,7 +37,29 @@ class SparseFile {
     return file;
   }
 
+  static SparseFile of(const char* bytes, uint64_t length) {
+    SparseFile file;
+    file.resize(length);
+    for (uint64_t at = 0; at < length; at += kPage) {
+      const uint64_t part = std::min(kPage, length - at);
+      if (!is_zero(bytes + at, part)) file.write(at, bytes + at, part);
+    }
+    return file;
+  }
+
   uint64_t size() const { return size_; }
+
+  // Calls visit(offset, bytes, length) for each page that is another one in `before`.
+  template <class Visit>
+  void for_each_change(const SparseFile& before, Visit visit) const {
+    static const Page zeros{};
+    for (size_t i = 0; i < pages_.size(); ++i) {
+      const Page& now = pages_[i] ? *pages_[i] : zeros;
+      const bool there = i < before.pages_.size() && before.pages_[i];
+      const Page& old = there ? *before.pages_[i] : zeros;
+      if (now != old) visit(i * kPage, now.data(), std::min(kPage, size_ - i * kPage));
+    }
+  }
 
   // What is added is zeros.
   void resize(uint64_t size) {

@@ -162,6 +162,8 @@ std::unique_ptr<DiskFile> create_disk_file(const std::string& path, unsigned mod
   return file;
 }
 
+void tell_named(const std::string& path) { tell_created(path); }
+
 std::unique_ptr<DiskFile> open_disk_file(const std::string& path, bool writable) {
   const int fd = ::open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0 && errno == ENOENT) return nullptr;

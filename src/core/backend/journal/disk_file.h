@@ -45,6 +45,8 @@ std::unique_ptr<DiskFile> reopen_disk_file(int fd, const std::string& path);
 std::unique_ptr<DiskFile> create_disk_file(const std::string& path, unsigned mode);
 // Null if there is no such file. Throws Error(os).
 std::unique_ptr<DiskFile> open_disk_file(const std::string& path, bool writable);
+// Tells whoever observes the files that this one, made under another name, has its own now.
+void tell_named(const std::string& path);
 // Removes the name, durably; nothing if it is absent. Throws Error(os).
 void remove_disk_file(const std::string& path);
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string_view>
 
+#include "backend/journal/disk_file.h"
 #include "heap/file/file_lock.h"
 
 namespace nvm::heap {
@@ -85,6 +86,7 @@ void NewFile::publish(bool replace) {
   }
   if (error != 0) throw_os(path_, "cannot create the pool", error);
   temporary_.clear();
+  backend::tell_named(path_);
   sync_directory(directory_of(path_));
 }
 

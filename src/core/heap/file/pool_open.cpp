@@ -309,7 +309,6 @@ void PoolFile::make_heap(mode_t mode) {
 void PoolFile::reopen_with_journal() {
   stop();
   extend_to_limit();
-  if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot create the pool", errno);
   make_backend();
   start_existing(false);
 }
@@ -321,7 +320,7 @@ void PoolFile::finish_creation() {
   if (set_) {
     set_->publish();
   } else {
-    if (::fsync(lock_fd_.get()) != 0) throw_os(path_, "cannot create the pool", errno);
+    backend::reopen_disk_file(lock_fd_.get(), path_)->sync();
     new_file_->publish(replace_);
     new_file_.reset();
     replaced_fd_.reset();
