@@ -17,10 +17,9 @@ namespace {
 using heap::Offset;
 using heap::Pool;
 using object::Cell;
+using object::Flaw;
 using object::Slot;
 namespace blob = object::blob;
-
-constexpr size_t kMostFindings = 1000;
 
 class Checker : public object::Tracer, public heap::HeapVisitor {
  public:
@@ -52,6 +51,11 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
   void damage(Offset at, const std::string& what) override {
     report(Finding::Kind::damage, at, what, {0, {}});
   }
+  void footer(Offset begin, const heap::WrongFooter& wrong) override {
+    if (!pool_.writable()) return;
+    report(Finding::Kind::damage, begin, "whole chunks whose footer does not say how many", {0, {}},
+           mend(Mend::Kind::footer, wrong.at, wrong.right));
+  }
 
   // ---- Tracer
   bool block(Offset offset, uint64_t bytes) override { return own(offset, bytes, {}); }
@@ -82,8 +86,8 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
         return;
     }
   }
-  void damage(const std::string& what, Slot slot) override {
-    report(Finding::Kind::damage, current_, what, {current_, slot});
+  void damage(const std::string& what, Slot slot, Flaw flaw = Flaw::other) override {
+    report(Finding::Kind::damage, current_, what, {current_, slot}, mend_of(flaw));
   }
   const object::Held* held(Offset head) override {
     const auto found = held_.find(head);
@@ -100,11 +104,38 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     Slot slot;
   };
 
-  void report(Finding::Kind kind, Offset offset, const std::string& what, Place place) {
-    if (report_.findings.size() >= kMostFindings) return;
+  void report(Finding::Kind kind, Offset offset, const std::string& what, Place place,
+              size_t mend = Finding::kNoMend) {
+    if (kind == Finding::Kind::damage && hides_references(mend)) report_.whole = false;
+    if (report_.findings.size() >= CheckReport::kMostFindings) return;
     const bool named = place.object == 0 && !context_.empty();
-    report_.findings.push_back({kind, offset, named ? context_ + ": " + what : what, {}});
+    report_.findings.push_back({kind, offset, named ? context_ + ": " + what : what, {}, {}, mend});
     places_.push_back(place);
+  }
+
+  // A mend's number. Findings of one object that share one follow one another.
+  size_t mend(Mend::Kind kind, Offset place, uint64_t value = 0) {
+    std::vector<Mend>& mends = report_.mends;
+    if (mends.empty() || mends.back().kind != kind || mends.back().place != place)
+      mends.push_back({kind, place, value});
+    return mends.size() - 1;
+  }
+  size_t mend_of(Flaw flaw) {
+    switch (flaw) {
+      case Flaw::index:
+        return mend(Mend::Kind::index, current_);
+      case Flaw::length:
+        return mend(Mend::Kind::length, current_);
+      case Flaw::other:
+        break;
+    }
+    return Finding::kNoMend;
+  }
+  // A place that is blank and counted may have held a reference.
+  bool hides_references(size_t mend) const {
+    if (mend == Finding::kNoMend) return true;
+    const Mend::Kind kind = report_.mends[mend].kind;
+    return kind != Mend::Kind::footer && kind != Mend::Kind::index;
   }
 
   // `context` names what is looked at where that is no object.
@@ -199,16 +230,18 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
       const auto* const segment = pool_.at<heap::LimboSegment>(at, bytes);
       if (segment->capacity != slots) throw_corrupt("a segment of another size");
       for (uint64_t i = 0; i < slots; ++i)
-        if (segment->slots[i] != 0) waiting(segment->slots[i]);
+        if (segment->slots[i] != 0) waiting(segment->slots[i], pool_.offset_of(segment->slots + i));
       at = segment->next;
     }
   }
-  void waiting(Offset object) {
+  void waiting(Offset object, Offset slot) {
     Entry* const entry = census_.find(object);
     if (entry == nullptr || !entry->object())
-      return report(Finding::Kind::limbo, object, "what is on limbo is no object", {0, {}});
+      return report(Finding::Kind::limbo, object, "what is on limbo is no object", {0, {}},
+                    mend(Mend::Kind::lost_slot, slot));
     if (!waiting_.insert(object).second)
-      return report(Finding::Kind::limbo, object, "is on limbo twice", {object, {}});
+      return report(Finding::Kind::limbo, object, "is on limbo twice", {object, {}},
+                    mend(Mend::Kind::second_slot, slot));
     reach(*entry);
   }
 
@@ -249,6 +282,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
   void judge() {
     for (const Entry& entry : census_.entries())
       hidden_ = hidden_ || (entry.kind() == BlockClass::memory && !entry.reached());
+    report_.whole = report_.whole && !hidden_;
     for (const Entry& entry : census_.entries()) {
       pace_.poll();
       if (entry.object()) {
@@ -263,7 +297,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
         if (entry.kind() == BlockClass::plain)
           report(Finding::Kind::leak, entry.offset(),
                  "a block of " + std::to_string(entry.usable()) + " bytes that nothing owns",
-                 {0, {}});
+                 {0, {}}, mend(Mend::Kind::leak, entry.offset()));
       }
     }
   }
@@ -271,19 +305,23 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
   void judge_object(const Entry& entry) {
     const uint64_t count = count_of(entry);
     const bool on_limbo = waiting_.count(entry.offset()) != 0;
-    const auto tell = [&](Finding::Kind kind, const std::string& what) {
-      report(kind, entry.offset(), what, {entry.offset(), {}});
+    const auto tell = [&](Finding::Kind kind, Mend::Kind how, const std::string& what) {
+      report(kind, entry.offset(), what, {entry.offset(), {}},
+             mend(how, entry.offset(), entry.references()));
     };
     if (count > entry.references() && hidden_) return;
     if (count != entry.references()) {
-      tell(Finding::Kind::count, "the reference count is " + std::to_string(count) + ", found " +
-                                     std::to_string(entry.references()));
+      tell(Finding::Kind::count, count < entry.references() ? Mend::Kind::raise : Mend::Kind::lower,
+           "the reference count is " + std::to_string(count) + ", found " +
+               std::to_string(entry.references()));
     } else if (count == 0 && !on_limbo) {
       ++report_.leaks;
       report_.leaked_bytes += Census::usable(pool_, entry);
-      tell(Finding::Kind::leak, "an object without references that is not on limbo");
+      // A Python object may hold it.
+      tell(Finding::Kind::leak, entry.reached() ? Mend::Kind::lower : Mend::Kind::leak,
+           "an object without references that is not on limbo");
     } else if (count != 0 && on_limbo) {
-      tell(Finding::Kind::limbo, "an object with references that is on limbo");
+      tell(Finding::Kind::limbo, Mend::Kind::raise, "an object with references that is on limbo");
     }
   }
 

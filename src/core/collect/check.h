@@ -8,6 +8,10 @@
 //   4. Every allocated block is reached: what is not is a leak. Objects with references that only
 //      lie in a cycle with one another are reported apart: they are garbage, not damage.
 //   5. Each type's own invariants (trace.h).
+//   6. libpmemobj's heap is sound (heap_survey.h); in a pool that is open for writing, the footers
+//      of whole chunks too.
+//
+// Objects without a count that nothing reaches are not followed: what they own is a leak by itself.
 //
 // Time and memory are proportional to the number of allocated blocks: about 40 bytes each.
 #pragma once
@@ -22,15 +26,37 @@
 
 namespace nvm::collect {
 
+// How something can be put right without loss, for repair() in repair.h.
+struct Mend {
+  // In the order in which they have to be taken.
+  enum class Kind : uint8_t {
+    footer,       // a chunk's header becomes `value`
+    index,        // a dict's or set's is built anew
+    length,       // of an object: counted anew
+    raise,        // an object's count becomes `value`, which is more
+    second_slot,  // a slot of limbo names what another one does, and is cleared
+    lost_slot,    // a slot of limbo names no object, and is cleared
+    lower,        // an object's count becomes `value`, which is not more; if 0, it goes to limbo
+    leak,         // a block is freed
+  } kind;
+  heap::Offset place;  // of the object, block, slot or header
+  uint64_t value = 0;
+};
+
 struct Finding {
   enum class Kind { damage, count, leak, limbo } kind;
-  heap::Offset offset;  // of the block or object concerned, 0: none
-  std::string what;     // begins with the path, if there is one
-  std::string path;     // of the object or place, as Python writes it; empty: nothing leads there
+  heap::Offset offset;   // of the block or object concerned, 0: none
+  std::string what;      // begins with the path, if there is one
+  std::string path;      // of the object or place, as Python writes it; empty: nothing leads there
+  std::string repaired;  // what repair() has done about it; empty: nothing
+  static constexpr size_t kNoMend = ~size_t{0};
+  size_t mend = kNoMend;  // in CheckReport::mends; several findings may share one
 };
 
 struct CheckReport {
-  std::vector<Finding> findings;     // empty: sound
+  std::vector<Finding> findings;     // empty: sound; at most kMostFindings
+  std::vector<Mend> mends;           // all, also of what is not among the findings any more
+  bool whole = true;                 // all that may refer to something has been read
   uint64_t objects = 0;              // counted objects reached
   uint64_t blocks = 0;               // allocated blocks in all
   uint64_t cyclic_garbage = 0;       // objects that nothing but themselves keeps alive
@@ -38,6 +64,7 @@ struct CheckReport {
   uint64_t memory = 0;               // blocks of a memory manager that no object told of owns
   uint64_t leaks = 0;                // blocks and objects that nothing owns
   uint64_t leaked_bytes = 0;
+  static constexpr size_t kMostFindings = 1000;
 };
 
 // REQUIRES: the caller surveys the pool (heap::Surveying). `held` tells of objects of classes with

@@ -107,7 +107,7 @@ class Collector : public object::Tracer {
         return;
     }
   }
-  void damage(const std::string& what, Slot) override { refuse(what); }
+  void damage(const std::string& what, Slot, object::Flaw) override { refuse(what); }
   const object::Held* held(Offset head) override {
     const auto found = held_.find(head);
     if (found == held_.end()) refuse("is of a class whose code nobody has asked");

@@ -34,7 +34,7 @@ class Paths : private object::Tracer {
   bool block(heap::Offset offset, uint64_t bytes) override;
   bool extent(uint64_t bytes) override;
   void cell(object::Cell cell, object::Slot slot) override;
-  void damage(const std::string&, object::Slot) override {}
+  void damage(const std::string&, object::Slot, object::Flaw) override {}
   bool examines() const override { return false; }
 
   void walk();

@@ -46,7 +46,7 @@ class Measure : public object::Tracer {
     pace_.poll();
     if (cell.kind() == Cell::Kind::blob) block(cell.offset(), 0);
   }
-  void damage(const std::string&, Slot) override {}
+  void damage(const std::string&, Slot, object::Flaw) override {}
   bool examines() const override { return false; }
 
  private:

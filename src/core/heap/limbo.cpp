@@ -22,9 +22,8 @@ void Limbo::rescan() {
       const Offset slot = pool_.offset_of(slots + i);
       if (slots[i] == 0) {
         free_.push_back(slot);
-      } else if (!slot_of_.emplace(slots[i], slot).second) {
-        throw_corrupt("limbo list: the object at offset " + std::to_string(slots[i]) +
-                      " is listed twice");
+      } else {
+        slot_of_.emplace(slots[i], slot);
       }
     }
     at = segment->next;

@@ -23,7 +23,8 @@ class Limbo {
  public:
   explicit Limbo(Pool& pool) : pool_(pool) {}
 
-  // Reads the list anew (at open, after an abort). Throws Error(corrupt) for a damaged list.
+  // Reads the list anew (at open, after an abort). Throws Error(corrupt) for a damaged list. A slot
+  // that names what another one names already is left as it is: neither free nor anybody's.
   void rescan();
   std::vector<Offset> objects() const;   // in no order
   std::vector<Offset> segments() const;  // the blocks of the list itself

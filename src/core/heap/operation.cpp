@@ -95,10 +95,7 @@ void Operation::check_block(Offset block) const {
 void Operation::free(Offset block) {
   check_block(block);
   frees_.push_back(block);
-  if (const Offset slot = pool_.limbo_.slot_of(block); slot != 0) {
-    set(pool_.at<uint64_t>(slot), 0);
-    from_limbo_.push_back(block);
-  }
+  leave_limbo(block);
 }
 
 // Blocks that were reserved and freed by the same operation never come to be.
@@ -185,6 +182,13 @@ void Operation::move_to_limbo(Offset object) {
   to_limbo_.emplace_back(object, slot);
 }
 
+void Operation::leave_limbo(Offset object) {
+  const Offset slot = pool_.limbo_.slot_of(object);
+  if (slot == 0) return;
+  set(pool_.at<uint64_t>(slot), 0);
+  from_limbo_.push_back(object);
+}
+
 void Operation::settle_count(Offset object, int64_t delta) {
   auto* const counted = pool_.at<Counted>(object);
   const uint64_t old = counted->word;
@@ -196,16 +200,27 @@ void Operation::settle_count(Offset object, int64_t delta) {
   if (word != old) set(&counted->word, word);
   if (count == 0) {
     move_to_limbo(object);
-  } else if (const Offset slot = pool_.limbo_.slot_of(object); slot != 0) {
-    set(pool_.at<uint64_t>(slot), 0);
-    from_limbo_.push_back(object);
+  } else {
+    leave_limbo(object);
   }
 }
 
 void Operation::recount(Offset object, uint64_t references) {
   auto* const counted = pool_.at<Counted>(object);
-  set(&counted->word, counted_word(references, class_of(counted->word)));
-  if (references == 0) move_to_limbo(object);
+  const uint64_t word = counted_word(references, class_of(counted->word));
+  if (word != counted->word) set(&counted->word, word);
+  if (references == 0) {
+    move_to_limbo(object);
+  } else {
+    leave_limbo(object);
+  }
+}
+
+void Operation::clear_limbo_slot(Offset slot) {
+  auto* const word = pool_.at<uint64_t>(slot);
+  if (pool_.limbo_.slot_of(*word) == slot) return leave_limbo(*word);
+  set(word, 0);
+  new_slots_.push_back(slot);
 }
 
 // What is counted for an object, which is then settled.

@@ -85,9 +85,11 @@ class Operation {
 
   void refer(Offset object) { count(object, 1); }
   void drop(Offset object) { count(object, -1); }
-  // Repairs the count of an object that is not on limbo: so many cells refer to it. Without any it
-  // goes to limbo. REQUIRES: this operation neither refers to it nor drops it.
+  // Repairs the count of an object: so many cells refer to it. Without any it goes to limbo; with
+  // some it leaves it. REQUIRES: this operation neither refers to it nor drops it.
   void recount(Offset object, uint64_t references);
+  // Repairs a slot of limbo, by its offset: it is free, whatever it names.
+  void clear_limbo_slot(Offset slot);
 
   // Makes a limbo list with free slots, so that a full pool can let objects go.
   void make_limbo() { next_limbo_slot(); }
@@ -114,6 +116,7 @@ class Operation {
   void settle_count(Offset object, int64_t delta);
   void settle_counts();
   void move_to_limbo(Offset object);
+  void leave_limbo(Offset object);
   Offset next_limbo_slot();
   void cancel_unneeded();
   Word* find(const uint64_t* word) const;
@@ -149,7 +152,7 @@ class Operation {
   std::optional<std::unordered_map<Offset, int64_t>> counts_;
   std::vector<std::pair<Offset, Offset>> to_limbo_;  // object, slot
   std::vector<Offset> from_limbo_;
-  std::vector<Offset> new_slots_;  // of limbo segments allocated here
+  std::vector<Offset> new_slots_;  // of limbo that were not free before
 };
 
 }  // namespace nvm::heap

@@ -276,6 +276,8 @@ void Pool::find_garbage() {
 bool Pool::free_step(Offset object) {
   std::lock_guard latch(latch_);
   if (!limbo_.contains(object) || (!closing_ && handles_.is_pinned(object))) return true;
+  // Damage has listed it: check() tells, and it stays.
+  if (count_of(at<Counted>(object)->word) != 0) return true;
   Operation operation(*this);
   const bool gone = destroy_(operation, object);
   operation.commit();

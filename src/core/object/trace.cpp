@@ -27,7 +27,10 @@ void trace_list(Pool& pool, Offset list, Tracer& tracer) {
   const list::Contents contents = list::contents(pool, list);
   const uint64_t bytes = sizeof(list::Body) + contents.capacity * sizeof(uint64_t);
   if (contents.body != 0 && !tracer.block(contents.body, bytes)) return;
-  trace_cells(contents.part(0, contents.size), Slot::Kind::item, tracer);
+  const uint64_t filled = list::filled(contents);
+  trace_cells(contents.part(0, filled), Slot::Kind::item, tracer);
+  for (uint64_t i = filled; i < contents.size; ++i)
+    tracer.damage("a place that is blank", {Slot::Kind::item, i}, Flaw::length);
 }
 
 void trace_tuple(Pool& pool, Offset tuple, Slot::Kind kind, Tracer& tracer) {
@@ -76,6 +79,19 @@ void trace(Pool& pool, Offset object, Tracer& tracer) {
     default:
       if (heap::is_raw(pool.type_number(object))) return trace_raw(pool, object, tracer);
       tracer.damage("an object of an unknown type");
+  }
+}
+
+void mend(heap::Operation& op, Offset object, Flaw flaw) {
+  switch (static_cast<Type>(op.pool().type_number(object))) {
+    case Type::list:
+      return list::drop_blank_end(op, object);
+    case Type::dict:
+    case Type::set:
+      return flaw == Flaw::index ? dict::renew_index(op, object)
+                                 : dict::count_deletions(op, object);
+    default:
+      throw_corrupt("there is nothing to mend in the object at offset " + std::to_string(object));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "heap/operation.h"
 #include "heap/pool.h"
 #include "object/value/cell.h"
 
@@ -24,6 +25,13 @@ struct Held {
 };
 using HeldBy = std::unordered_map<Offset, Held>;  // by the object's head
 
+// What is wrong with an object, as far as mend() needs to know.
+enum class Flaw : uint8_t {
+  other,   // what is right cannot be known
+  index,   // a dict's or set's index misses an entry, which is whole itself
+  length,  // a number of cells or entries is not what these show
+};
+
 class Tracer {
  public:
   virtual ~Tracer() = default;
@@ -35,7 +43,7 @@ class Tracer {
   // A filled slot: what it owns or refers to follows from the cell.
   virtual void cell(Cell cell, Slot slot = {}) = 0;
   // Something is wrong with the object itself (an index that misses an entry, ...).
-  virtual void damage(const std::string& what, Slot slot = {}) = 0;
+  virtual void damage(const std::string& what, Slot slot = {}, Flaw flaw = Flaw::other) = 0;
   // What the object at `head` holds; nullptr: nobody knows.
   virtual const Held* held(Offset /*head*/) { return nullptr; }
   // False: only what is owned and referred to matters, not whether the rest is sound.
@@ -45,6 +53,10 @@ class Tracer {
 // Visits all of it, checking the type's own invariants on the way. Throws Error(corrupt) where it
 // cannot go on. REQUIRES: the pool does not change meanwhile.
 void trace(heap::Pool& pool, Offset object, Tracer& tracer);
+
+// Puts right what trace() has told as a flaw of this kind, but Flaw::other. Nothing that can be
+// read is lost.
+void mend(heap::Operation& op, Offset object, Flaw flaw);
 
 // The class table, its names and the shapes.
 void trace_classes(heap::Pool& pool, Tracer& tracer);

@@ -8,8 +8,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "heap/format.h"
+#include "heap/layout/heap_walk.h"
 
 namespace nvm::heap {
+
+// A chunk header that is to be another one.
+struct WrongFooter {
+  Offset at;
+  uint64_t right;  // its 8 bytes
+};
+// The footer of a link of a zone's chain, if that needs one and it does not say so.
+std::optional<WrongFooter> wrong_footer(const HeapView& heap, const Chunk& chunk);
 
 // Makes each footer say what its block's header says. Nothing is flushed, as libpmemobj does not
 // either. REQUIRES: the pool is mapped at `base`, recovered, and nothing has been allocated in it

@@ -64,6 +64,7 @@ class Survey {
       if (chunk.type == ChunkType::used)
         guarded(begin, [&] { visitor_.block(view_.block_of(chunk)); });
       if (chunk.type == ChunkType::run) guarded(begin, [&] { survey_run(chunk); });
+      if (const auto wrong = wrong_footer(view_, chunk)) visitor_.footer(begin, *wrong);
       index += chunk.chunks;
     }
   }

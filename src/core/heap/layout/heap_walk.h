@@ -80,6 +80,10 @@ class HeapView {
   Block block_of(const Chunk& chunk, const RunShape& run, uint32_t unit, uint32_t& units) const;
 
   Offset chunk_offset(uint32_t zone, uint32_t index) const noexcept;
+  // Of a chunk's header.
+  Offset offset_of(const pmdk::ChunkHeader& header) const noexcept {
+    return static_cast<Offset>(reinterpret_cast<const char*>(&header) - base_);
+  }
   template <class T>
   const T& at(Offset offset) const noexcept {
     return *reinterpret_cast<const T*>(base_ + offset);

@@ -103,5 +103,9 @@ bool destroy_step(Operation& op, Offset dict);
 
 // Tells every block and cell that the dict owns, and what is wrong with it in itself (trace.h).
 void trace(Pool& pool, Offset dict, Tracer& tracer);
+// Repairs, by what the entries say (Flaw in trace.h): a new index, in one publish (F2); the number
+// of deletions, one word (F1).
+void renew_index(Operation& op, Offset dict);
+void count_deletions(Operation& op, Offset dict);
 
 }  // namespace nvm::object::dict

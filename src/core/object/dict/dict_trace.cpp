@@ -1,9 +1,11 @@
-// What a dict or set owns and refers to, and whether its entries and its index are sound.
+// What a dict or set owns and refers to, and whether its entries and its index are sound; and how
+// they are made so.
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "object/dict/dict.h"
+#include "object/dict/dict_body.h"
 #include "object/dict/dict_table.h"
 #include "object/value/blob.h"
 #include "pmem/error.h"
@@ -38,8 +40,8 @@ class Examination {
   }
 
  private:
-  void wrong(uint64_t number, const char* what) {
-    tracer_.damage("entry " + std::to_string(number) + what, {Slot::Kind::value, number});
+  void wrong(uint64_t number, const char* what, Flaw flaw = Flaw::other) {
+    tracer_.damage("entry " + std::to_string(number) + what, {Slot::Kind::value, number}, flaw);
   }
 
   // An entry must be what a look-up of its key compares it with.
@@ -86,7 +88,8 @@ class Examination {
       run = std::min(run + 1, count);
     }
     for (const uint64_t entry : live_)
-      if (!found[entry & 0xFFFFFFFF]) wrong(entry & 0xFFFFFFFF, " is not in the index");
+      if (!found[entry & 0xFFFFFFFF])
+        wrong(entry & 0xFFFFFFFF, " is not in the index", Flaw::index);
   }
 
   // ---- Equality
@@ -132,6 +135,10 @@ bool trace_blocks(const Table& table, Tracer& tracer) {
   return whole;
 }
 
+bool is_tombstone(const Table& table, uint64_t number) {
+  return table.value(table.entry(number)).blank();
+}
+
 }  // namespace
 
 void trace(Pool& pool, Offset dict, Tracer& tracer) {
@@ -139,18 +146,33 @@ void trace(Pool& pool, Offset dict, Tracer& tracer) {
   if (!trace_blocks(table, tracer)) return;
   const bool set = pool.type_number(dict) == static_cast<uint64_t>(heap::Type::set);
   Examination examination(pool, table, set, tracer);
-  uint64_t tombstones = 0;
+  uint64_t deleted = 0;
   for (uint64_t number = 0; number < table.used(); ++number) {
-    if (table.value(table.entry(number)).blank()) {
-      ++tombstones;
+    if (is_tombstone(table, number)) {
+      ++deleted;
     } else {
       examination.entry(number);
     }
   }
-  if (tombstones != table.deletions())
-    tracer.damage(std::to_string(tombstones) + " entries are deleted, not " +
-                  std::to_string(table.deletions()));
+  if (deleted != table.deletions())
+    tracer.damage(
+        std::to_string(deleted) + " entries are deleted, not " + std::to_string(table.deletions()),
+        {}, Flaw::length);
   examination.all();
+}
+
+void renew_index(Operation& op, Offset dict) {
+  Table table(op, settled(op.pool(), dict));
+  if (table.large())
+    renew_index(op, table, std::max(table.index_log2(), index_for(table.used() + 1)));
+}
+
+void count_deletions(Operation& op, Offset dict) {
+  Table table(op, settled(op.pool(), dict));
+  uint64_t deleted = 0;
+  for (uint64_t number = 0; number < table.used(); ++number)
+    deleted += is_tombstone(table, number) ? 1 : 0;
+  table.set_deleted(deleted, 0);  // none that is still to be completed
 }
 
 }  // namespace nvm::object::dict

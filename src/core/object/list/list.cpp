@@ -181,6 +181,17 @@ Contents contents(Operation& op, Offset list) {
   return contents_of(op.pool(), list, header, op.get(&header->size), op.get(&header->body));
 }
 
+uint64_t filled(const Contents& list) {
+  uint64_t filled = list.size;
+  while (filled > 0 && pmem::load(&list.cells[filled - 1]) == 0) --filled;
+  return filled;
+}
+
+void drop_blank_end(Operation& op, Offset list) {
+  const Contents found = contents(op, list);
+  op.set(&found.header->size, filled(found));
+}
+
 // ---- Reading
 
 uint64_t size(Pool& pool, Offset list) { return pmem::load(&settled(pool, list)->size); }

@@ -30,6 +30,11 @@ Contents contents(Pool& pool, Offset list);
 // As the operation has left it so far.
 Contents contents(Operation& op, Offset list);
 
+// How many cells there are before those at the end that are blank: damage, if there are any.
+uint64_t filled(const Contents& list);
+// Lowers the size to that.
+void drop_blank_end(Operation& op, Offset list);
+
 [[noreturn]] void throw_bad_index();
 
 // Replaces [begin, end) by cells whose owner the list becomes; those that go must have been
