@@ -250,20 +250,31 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
             OSError: It could not be written or synced; the pool takes no more changes then.
         """
 
-    def check(self, *, progress: _Progress = None) -> list[Finding]:
+    def check(self, *, repair: bool = False, progress: _Progress = None) -> list[Finding]:
         """Look through the whole pool and say what is wrong with it.
 
         Everything that can be reached is looked at: values, reference counts, indexes, and whether
         each allocated block belongs to something. Other threads can read meanwhile, not write.
 
+        With ``repair``, what can be put right without loss is: reference counts, numbers of
+        entries, indexes, the list of objects that wait to be freed, footers of chunks, and leaks,
+        which are freed. Nothing is freed, and no count lowered, while anything is damaged beyond
+        that: what cannot be read may refer to it. Each repair happens or not, whenever the process
+        is killed or an exception ends the check; all are durable on return.
+
         Args:
-            progress: A function of the blocks done and in all, or True for a bar.
+            repair: Put right what can be.
+            progress: A function of the blocks done and in all, or True for a bar; with ``repair``,
+                then again of the repairs done and in all.
 
         Returns:
-            What was found; empty: the pool is sound.
+            What was found, the first thousand; empty: the pool is sound. The ``repaired`` of each
+            says what has been done about it.
 
         Raises:
-            TransactionError: This thread is inside a transaction of the pool.
+            TransactionError: Inside a transaction or ``reading()`` of this thread.
+            ReadOnlyError: To be repaired, and open for reading only.
+            OSError: A repair could not be written.
         """
 
     def gc(

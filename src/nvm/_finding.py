@@ -14,12 +14,14 @@ class Finding(NamedTuple):
         path: How Python reaches the object or place concerned: ``pool["users"][3].name``,
             ``pool.root[0]``. Elements of sets and frozensets, which have no index, are written
             ``{0}``. Empty if nothing leads there.
+        repaired: What ``check(repair=True)`` has done about it, in words; empty: nothing.
     """
 
     kind: str
     offset: int
     what: str
     path: str = ""
+    repaired: str = ""
 
 
 Finding.__module__ = "nvm.pmemobj"

@@ -63,6 +63,7 @@ def test_a_child_cannot_use_its_parents_pool(pool):
             pool.reading,
             pool.transaction,
             pool.check,
+            lambda: pool.check(repair=True),
             pool.stats,
             pool.sync,
             lambda: pool.size,

@@ -62,7 +62,7 @@ OPERATIONS = {
     "to_python": lambda pool: pool["d"].to_python(),
     "repr": lambda pool: repr([pool["l"], pool["d"], pool]),
     "compare": lambda pool: [pool["l"] == [1, "a", [2]], pool["d"] == {}, pool["s"] <= {1}],
-    "reports": lambda pool: [pool.check(), pool.gc(), pool.stats()],
+    "reports": lambda pool: [pool.check(repair=True), pool.gc(), pool.stats()],
     "root": lambda pool: setattr(pool, "root", {"a": [1, (2, [3])]}),
 }
 

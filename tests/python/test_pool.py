@@ -359,6 +359,7 @@ METHODS = {
     "transaction": lambda pool: pool.transaction(),
     "reading": lambda pool: pool.reading(),
     "check": lambda pool: pool.check(),
+    "repair": lambda pool: pool.check(repair=True),
     "stats": lambda pool: pool.stats(),
     "sync": lambda pool: pool.sync(),
     "with": lambda pool: pool.__enter__(),

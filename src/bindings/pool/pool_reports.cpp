@@ -2,6 +2,7 @@
 #include <string>
 
 #include "collect/check.h"
+#include "collect/repair.h"
 #include "collect/stats.h"
 #include "container.h"
 #include "heap/access.h"
@@ -57,9 +58,10 @@ Ref list_of(const std::vector<collect::Finding>& findings) {
   for (const collect::Finding& finding : findings) {
     const Ref what = message_of(finding.what);
     const Ref path = message_of(finding.path);
-    const Ref item = checked(PyObject_CallFunction(type.get(), "sKOO", name_of(finding.kind),
+    const Ref repaired = message_of(finding.repaired);
+    const Ref item = checked(PyObject_CallFunction(type.get(), "sKOOO", name_of(finding.kind),
                                                    static_cast<unsigned long long>(finding.offset),
-                                                   what.get(), path.get()));
+                                                   what.get(), path.get(), repaired.get()));
     check(PyList_Append(list.get(), item.get()));
   }
   return list;
@@ -72,24 +74,50 @@ collect::CheckReport check_unlocked(heap::Pool& pool, const object::HeldBy& held
 }
 
 // Objects of classes with code of their own are asked what they hold, if there are any that can be.
-collect::CheckReport check_all(PoolObject* owner, const collect::Progress& progress) {
+// REQUIRES: the pool is surveyed.
+collect::CheckReport check_surveyed(PoolObject* owner, const collect::Progress& progress) {
   heap::Pool& pool = *owner->pool;
-  const heap::Surveying surveying(pool, "check()");
   collect::CheckReport report = check_unlocked(pool, {}, progress);
   if (report.untold.empty()) return report;
   const object::HeldBy held = held_by(owner, report.untold, false);
   return held.empty() ? report : check_unlocked(pool, held, progress);
 }
 
+collect::CheckReport check_all(PoolObject* owner, const collect::Progress& progress) {
+  const heap::Surveying surveying(*owner->pool, "check()");
+  return check_surveyed(owner, progress);
+}
+
+// Durable when it returns.
+collect::CheckReport repair_all(PoolObject* owner, const collect::Progress& progress) {
+  heap::Pool& pool = *owner->pool;
+  collect::CheckReport report;
+  heap::PendingCommit commit;
+  {
+    const heap::Surveying surveying(pool, "check()");
+    report = check_surveyed(owner, progress);
+    const Unlocked unlocked;
+    collect::repair(pool, report, progress);
+    commit = pool.cut_commit();
+  }
+  pool.await(std::move(commit));
+  return report;
+}
+
 PyObject* pool_check(PyObject* self, PyObject* args, PyObject* kw) {
-  static const char* names[] = {"progress", nullptr};
+  static const char* names[] = {"repair", "progress", nullptr};
+  int repair = 0;
   PyObject* progress = nullptr;
-  if (!PyArg_ParseTupleAndKeywords(args, kw, "|$O:check", const_cast<char**>(names), &progress))
+  if (!PyArg_ParseTupleAndKeywords(args, kw, "|$pO:check", const_cast<char**>(names), &repair,
+                                   &progress))
     return nullptr;
   return guarded([&] {
     const heap::Pool& pool = usable(as_pool(self));
+    if (repair != 0) pool.check_writable();
     const Ref function = progress_function(progress);
-    const collect::CheckReport report = check_all(as_pool(self), report_to(pool, function.get()));
+    const collect::Progress tell = report_to(pool, function.get());
+    const collect::CheckReport report =
+        repair != 0 ? repair_all(as_pool(self), tell) : check_all(as_pool(self), tell);
     return list_of(report.findings).release();
   });
 }
@@ -159,17 +187,26 @@ PyObject* pool_stats(PyObject* self, PyObject* args, PyObject* kw) {
 
 const std::vector<PyMethodDef> report_methods = {
     {"check", as_method(pool_check), METH_VARARGS | METH_KEYWORDS,
-     "check($self, /, *, progress=None)\n--\n\n"
+     "check($self, /, *, repair=False, progress=None)\n--\n\n"
      "Look through the whole pool and say what is wrong with it.\n\n"
      "Everything that can be reached is looked at: values, reference counts, indexes, and whether\n"
      "each allocated block belongs to something. Other threads can read meanwhile, not write.\n\n"
+     "With repair, what can be put right without loss is: reference counts, numbers of entries,\n"
+     "indexes, the list of objects that wait to be freed, footers of chunks, and leaks, which are\n"
+     "freed. Nothing is freed, and no count lowered, while anything is damaged beyond that: what\n"
+     "cannot be read may refer to it. Each repair happens or not, whenever the process is killed\n"
+     "or an exception ends the check; all are durable on return.\n\n"
      "Args:\n"
-     "    progress: A function that is called with the blocks done and in all, or True for a "
-     "bar.\n\n"
+     "    repair: Put right what can be.\n"
+     "    progress: A function that is called with the blocks done and in all, or True for a\n"
+     "        bar; with repair, then again with the repairs done and in all.\n\n"
      "Returns:\n"
-     "    list[Finding]: What was found, each a (kind, offset, what) tuple; empty: it is sound.\n\n"
+     "    list[Finding]: What was found, each a (kind, offset, what, path, repaired) tuple, the\n"
+     "    first thousand; empty: it is sound.\n\n"
      "Raises:\n"
-     "    TransactionError: This thread is inside a transaction of the pool."},
+     "    TransactionError: Inside a transaction or reading() of this thread.\n"
+     "    ReadOnlyError: To be repaired, and open for reading only.\n"
+     "    OSError: A repair could not be written."},
     {"stats", as_method(pool_stats), METH_VARARGS | METH_KEYWORDS,
      "stats($self, /, *, leaks=False)\n--\n\n"
      "How the pool's room is used, as a dict.\n\n"
