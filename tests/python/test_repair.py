@@ -80,7 +80,7 @@ def lose(pool, spoil, value):
 
 
 def test_a_sound_pool_is_left_as_it_is(pool, path):
-    pool["a"] = [{"b": {i: TEXT for i in range(50)}, "c": {1, 2}}]
+    pool["a"] = [{"b": dict.fromkeys(range(50), TEXT), "c": {1, 2}}]
     assert pool.check() == []
     journal = Path(f"{path}.journal")
 
