@@ -180,6 +180,27 @@ TEST_F(Check, FindsDamagedObjectsShapesAndClasses) {
   with(root.class_table, Offset{8}, [&] { expect_damage("", "the class table"); });
 }
 
+TEST_F(Check, FindsTuplesThatHoldThemselves) {
+  const Value inner = values.tuple({Values::integer(1), values.list()});
+  put("l", values.list({values.tuple({inner, Values::integer(2)})}));
+  const Offset outer = Cell(cell(at("l"), 0)).offset();
+  const auto cells = [&](Offset tuple) {
+    return const_cast<uint64_t*>(tuple::cells(pool(), tuple).data());
+  };
+  const Offset within = Cell(cells(outer)[0]).offset();
+  for (const Offset held : {outer, within}) {
+    uint64_t& count = pool().at<heap::Counted>(held)->word;
+    ++count;  // so that nothing else is wrong
+    with(cells(within)[0], Cell::object(held).bits(), [&] {
+      const auto findings = check().findings;
+      ASSERT_EQ(findings.size(), 1U);
+      EXPECT_NE(findings[0].what.find("holds itself"), std::string::npos) << findings[0].what;
+      EXPECT_EQ(findings[0].path.rfind("pool[\"l\"][0]", 0), 0U) << findings[0].path;
+      --count;
+    });
+  }
+}
+
 // ---- Lists of the heap's own
 
 TEST_F(Check, FindsADamagedLimboList) {

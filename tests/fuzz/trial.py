@@ -175,6 +175,24 @@ def _check(pool: PersistentObjectPool, report: Report) -> list[Finding] | None:
     return found
 
 
+def _repair(pool: PersistentObjectPool, report: Report) -> list[Finding] | None:
+    """What is left: nothing of what is said to be repaired."""
+    found = report.attempt("repair", lambda: pool.check(repair=True))
+    if found is None:
+        report.find("repair", "it has raised an exception")
+        return None
+    left = _check(pool, report)
+    if left is None:
+        return None
+    repaired = {finding[:3] for finding in found if finding.repaired}
+    for finding in left:
+        if finding[:3] in repaired:
+            report.find("repair", f"repaired, and there again: {finding}")
+    if left and len(found) == len(repaired):
+        report.find("repair", f"all was repaired, and then {left[0]}")
+    return left
+
+
 def _close(pool: PersistentObjectPool, report: Report) -> None:
     report.attempt("close", pool.close)
     if not pool.closed:
@@ -198,6 +216,8 @@ def _use(target: Target, path: Path, rng: random.Random, report: Report) -> None
     if pool is None:
         return
     found = _check(pool, report)
+    if rng.random() < 0.5:
+        found = _repair(pool, report)
     sound = report.checked_clean = found == []
     if rng.random() < 0.8:
         _walk(pool, report, found)

@@ -4,6 +4,7 @@
 
 #include "collect/census.h"
 #include "collect/paths.h"
+#include "collect/value_cycles.h"
 #include "heap/access.h"
 #include "heap/layout/heap_survey.h"
 #include "heap/layout/pool_header.h"
@@ -33,6 +34,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     roots();
     follow();
     mark_cycles();
+    find_endless_values();
     judge();
     name_places();
     pace_.end();
@@ -191,6 +193,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     if (entry == nullptr || !entry->object())
       return report(Finding::Kind::damage, offset, "refers to what is no object", {current_, slot});
     entry->add_reference();
+    if (in_value_ && is_value(pool_.type_number(offset))) values_.add(current_, offset);
     reach(*entry);
   }
   void reach(Entry& entry) {
@@ -251,6 +254,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     while (!open_.empty()) {
       current_ = open_.back();
       open_.pop_back();
+      in_value_ = is_value(pool_.type_number(current_));
       try {
         object::trace(pool_, current_, *this);
       } catch (const Error& error) {
@@ -259,6 +263,12 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
       pace_.advance(1);
     }
     current_ = 0;
+    in_value_ = false;
+  }
+
+  void find_endless_values() {
+    for (const Offset object : values_.find())
+      report(Finding::Kind::damage, object, "a value that holds itself", {object, {}});
   }
 
   uint64_t count_of(const Entry& entry) const {
@@ -347,7 +357,9 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
   std::vector<Offset> open_;   // reached, still to be looked at
   std::unordered_set<Offset> waiting_;
   std::string context_;
-  Offset current_ = 0;  // the object that is being looked at; 0: none
+  Offset current_ = 0;     // the object that is being looked at; 0: none
+  bool in_value_ = false;  // it is a value
+  ValueCycles values_;
 };
 
 }  // namespace

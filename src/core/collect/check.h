@@ -7,7 +7,7 @@
 //   3. An object without references is on limbo, and an object on limbo has none.
 //   4. Every allocated block is reached: what is not is a leak. Objects with references that only
 //      lie in a cycle with one another are reported apart: they are garbage, not damage.
-//   5. Each type's own invariants (trace.h).
+//   5. Each type's own invariants (trace.h); no value holds itself (value_cycles.h).
 //   6. libpmemobj's heap is sound (heap_survey.h); in a pool that is open for writing, the footers
 //      of whole chunks too.
 //
