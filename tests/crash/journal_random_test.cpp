@@ -120,6 +120,14 @@ TEST_P(JournalRandom, ChangesAreThereOrNot) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, JournalRandom, testing::Values(0, 1));
 
+// Large texts, some of them freed, whose neighbours the transaction has reserved: they are used
+// again before the pool is said to be full.
+TEST_F(JournalCrash, AFullPoolUsesWhatLiesBesideReservations) {
+  constexpr uint64_t filling = 51'000'000;
+  promise_ = backend::Promise::written;
+  EXPECT_NO_THROW(run(RandomChanges(filling).make(150)));
+}
+
 // A state that a failure has kept: NVM_CRASH_REPLAY names its folder.
 TEST_F(JournalCrash, AKeptStateIsSound) {
   const char* const kept = std::getenv("NVM_CRASH_REPLAY");

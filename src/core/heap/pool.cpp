@@ -315,13 +315,14 @@ void Pool::collect_garbage(const std::function<void()>& between) {
 }
 
 void Pool::grow() {
-  if (!file_->can_grow())
+  if (!file_->can_grow() && blocks_.empty())
     throw Error(ErrorKind::full,
                 "the pool is full at its limit of " + std::to_string(file_->limit()) +
                     " bytes: open it with a larger size=",
                 ENOMEM, path_);
   std::lock_guard latch(latch_);
   if (!blocks_.empty()) log_.publish_early(allocations_, blocks_);
+  if (!file_->can_grow()) return;
   try {
     file_->grow();
   } catch (...) {

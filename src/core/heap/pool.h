@@ -212,8 +212,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // Frees what was let go; REQUIRES ownership, no latch, no transaction. `between` is called
   // between the steps and may throw to stop: what is left is freed by the next call.
   void collect_garbage(const std::function<void()>& between = {});
-  // Makes room after Error(full); throws it on if the limit is reached. REQUIRES ownership, no
-  // latch, no reservation pending.
+  // Makes room after Error(full): publishes what a transaction has reserved, which keeps the free
+  // blocks beside it from being used, and enlarges the file. Throws it on if the limit is reached
+  // and nothing is reserved. REQUIRES ownership, no latch, no operation.
   void grow();
 
   // The one thing that the object layer keeps while the pool is open (its caches), made when it is
