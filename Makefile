@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-all test-core test-asan test-python test-pypy test-crash \
-        crash-test fuzz soak power-test lint format bench bench-durable bench-pypy clean
+        crash-test fuzz fuzz-core soak power-test lint format bench bench-durable bench-pypy clean
 
 bootstrap = scripts/bootstrap.sh
 run_tests = $(bootstrap) test && scripts/test.sh
@@ -41,6 +41,9 @@ crash-test:  ## all cuts, and ones of random changes for ten minutes (ARGS=SECON
 
 fuzz:  ## damaged pools for ten minutes (ARGS=SECONDS, ARGS="--seed N" for one trial again)
 	@$(run_tests) fuzz
+
+fuzz-core:  ## libFuzzer on the core for ten minutes (ARGS=SECONDS)
+	@$(bootstrap) fuzz && scripts/test.sh fuzz-core
 
 soak:  ## containers beside the built-ins, random steps, for ten minutes (ARGS=SECONDS)
 	@$(run_tests) soak

@@ -5,6 +5,7 @@
 #   scripts/bootstrap.sh demo|bench       what the demo or the benchmarks need
 #   scripts/bootstrap.sh test             what the tests need (PyPy and the C++ tools too)
 #   scripts/bootstrap.sh power            what power cuts of an emulated machine need
+#   scripts/bootstrap.sh fuzz             what libFuzzer on the core needs
 #   scripts/bootstrap.sh venv DIR PYTHON  a further environment for tests
 #   scripts/bootstrap.sh pythons          lists the other CPythons here: version, executable
 set -euo pipefail
@@ -12,8 +13,8 @@ cd "$(dirname "$0")/.."
 
 purpose=${1:-test}
 case $purpose in
-  demo | bench | test | power | venv | pythons) ;;
-  *) echo "usage: $0 demo|bench|test|power|pythons|venv DIR PYTHON" >&2; exit 2 ;;
+  demo | bench | test | power | fuzz | venv | pythons) ;;
+  *) echo "usage: $0 demo|bench|test|power|fuzz|pythons|venv DIR PYTHON" >&2; exit 2 ;;
 esac
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
@@ -57,6 +58,15 @@ busybox-static|its shell and commands
 kmod|depmod and modprobe: which modules of its kernel are needed
 cpio|packs its first file system
 e2fsprogs|makes its disks, and looks into what a cut has left
+"
+fuzz_packages="
+$demo_packages
+binutils|readelf, for the check of the link order
+ccache|compiles nothing twice
+libgtest-dev|GoogleTest: the tests of the core are configured with it
+clang-16|compiles the core for libFuzzer
+libclang-rt-16-dev|libFuzzer and the sanitizers
+llvm-16|names and lines in what they report
 "
 
 # A Python that can make virtual environments and compile extensions.
@@ -146,6 +156,7 @@ case $purpose in
   bench) packages=$demo_packages$kit_packages ;;
   test) packages=$test_packages ;;
   power) packages=$power_packages ;;
+  fuzz) packages=$fuzz_packages ;;
 esac
 [ -n "$(find_python)" ] ||
   packages+=$'\npython3|runs it\npython3-venv|its virtual environments\npython3-dev|its headers\n'
@@ -156,7 +167,7 @@ python=$(find_python)
 case $purpose in
   demo) make_venv .venv "$python" build tools demo ;;
   bench) make_venv .venv "$python" build tools bench ;;
-  power) make_venv .venv "$python" build tools ;;
+  power | fuzz) make_venv .venv "$python" build tools ;;
   test)
     make_venv .venv "$python" build tools demo test lint
     make_venv .venv-pypy pypy3 build test-pypy

@@ -20,7 +20,7 @@ core() {
   local targets=("$@") tests=()
   # The demo does not need GoogleTest; a folder once set up with the tests stays so.
   case "$*" in
-    *tests* | *power*) tests=(-DNVM_BUILD_TESTS=ON) ;;
+    *tests* | *power* | *fuzz*) tests=(-DNVM_BUILD_TESTS=ON) ;;
     *) [ -f "build/$preset/CMakeCache.txt" ] || tests=(-DNVM_BUILD_TESTS=OFF) ;;
   esac
   mkdir -p build

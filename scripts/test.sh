@@ -56,21 +56,24 @@ step_crash-test() {
 step_crash-full() { NVM_CRASH_EFFORT=wide halves release nvm_crash_tests; }
 step_python() { suite .venv -m "not slow"; }
 step_python-slow() { suite .venv; }
-# The bindings under the address and undefined-behaviour sanitizers: those of the kit, and those of
-# the objects that take the most from C. What the interpreter itself leaks is not looked for. One
-# test wants less memory than the sanitizer's own.
-step_python-asan() {
+# python_asan ARGUMENTS...: the bindings under the address and undefined-behaviour sanitizers. What
+# the interpreter itself leaks is not looked for.
+python_asan() {
   scripts/bootstrap.sh venv .venv-asan .venv/bin/python
   scripts/build.sh package .venv-asan asan
   # libstdc++ is there before the sanitizer looks for what it throws with.
   LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)" \
     ASAN_OPTIONS=detect_leaks=0:strict_string_checks=1 PYTHONMALLOC=malloc \
-    .venv-asan/bin/python -m pytest -m "not slow" tests/python/kit \
+    PYTHONPATH=${python_path:-} .venv-asan/bin/python "$@" ${extra[@]+"${extra[@]}"}
+}
+# The bindings of the kit, and those of the objects that take the most from C. One test wants less
+# memory than the sanitizer's own.
+step_python-asan() {
+  python_asan -m pytest -m "not slow" tests/python/kit \
     tests/python/test_{list,list_callbacks,list_objects,dict,dict_keys,dict_views,set,tuple}.py \
     tests/python/test_object_{attributes,classes,dataclasses,life,lost,methods}.py \
     tests/python/test_{bytearray_buffer,journal,memory,threads}.py \
-    --deselect tests/python/test_journal.py::test_a_transaction_larger_than_memory_is_refused \
-    ${extra[@]+"${extra[@]}"}
+    --deselect tests/python/test_journal.py::test_a_transaction_larger_than_memory_is_refused
 }
 # Random steps of every container for so many seconds (600) in all; each round tells its seed.
 step_soak() {
@@ -87,6 +90,29 @@ step_fuzz() {
   scripts/build.sh package .venv
   [ ${#extra[@]} -gt 0 ] || extra=(600)
   PYTHONPATH=tests:tests/python .venv/bin/python -m fuzz "${extra[@]}"
+}
+# The same under the sanitizers.
+step_fuzz-asan() {
+  [ ${#extra[@]} -gt 0 ] || extra=(600)
+  python_path=tests:tests/python python_asan -m fuzz
+}
+# libFuzzer on the core, for so many seconds (600) in all. Inputs that reach more than those in the
+# repository go to build/fuzz/corpus, those that find something to build/fuzz/found.
+step_fuzz-core() {
+  local seconds=${extra[0]:-600} target targets=(heap logs journal objects)
+  extra=()
+  scripts/build.sh core fuzz nvm_core_fuzz
+  .venv/bin/python scripts/check_link_order.py build/fuzz/nvm_core_fuzz
+  export ASAN_SYMBOLIZER_PATH=${ASAN_SYMBOLIZER_PATH:-/usr/bin/llvm-symbolizer-16}
+  for target in "${targets[@]}"; do
+    mkdir -p "build/fuzz/corpus/$target" build/fuzz/found
+    echo "---- $target"
+    # Leaks are what the tests look for: here it would be done after each input.
+    NVM_FUZZ_TARGET=$target build/fuzz/nvm_core_fuzz -detect_leaks=0 -timeout=60 -max_len=1024 \
+      -rss_limit_mb=4096 -max_total_time=$((seconds / ${#targets[@]})) \
+      -artifact_prefix="build/fuzz/found/$target-" \
+      "build/fuzz/corpus/$target" "tests/fuzz/corpus/$target"
+  done
 }
 # A machine whose power is cut, again and again; the kernel is fetched once, by apt.
 step_power() {
@@ -120,7 +146,7 @@ step_python-others() {
 }
 
 # The lines by which the runners sum themselves up.
-summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|---- CPython|Success|All checks|Found|[0-9]+ files? (already|would)|python: |power: |fuzz: )'
+summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|error).* in |^(clang-(format|tidy)|---- CPython|Success|All checks|Found|[0-9]+ files? (already|would)|python: |power: |fuzz: |Done [0-9]+ runs)'
 
 # Each step is a process of its own, so that it stops at its first failing command.
 if [ "${1:-}" = --step ]; then
