@@ -156,13 +156,19 @@ void UndoLog::trim() {
 }
 
 // Frees the blocks, linked in this order from `link`, in publishes that each cut the chain's end.
+// Throws Error(corrupt) if one is none: a file may lie about where its log goes on.
 void UndoLog::release_chain(Offset* link, std::vector<Offset>& blocks) {
   PoolFile& file = pool_.mutable_file();
   while (!blocks.empty()) {
     const size_t count = std::min<size_t>(blocks.size(), kMaxActions - 1);
     std::vector<Action> actions(count + 1);
     const size_t kept = blocks.size() - count;
-    for (size_t i = 0; i < count; ++i) file.defer_free(actions[i], blocks[kept + i]);
+    for (size_t i = 0; i < count; ++i) {
+      const Offset block = blocks[kept + i];
+      if (!file.is_allocated(block))
+        throw_corrupt("undo log: there is no block at offset " + std::to_string(block));
+      file.defer_free(actions[i], block);
+    }
     // `next` is the first word of either kind of block.
     Offset* const cut = kept == 0 ? link : pool_.at<Offset>(blocks[kept - 1]);
     file.set_value(actions[count], cut, 0);
