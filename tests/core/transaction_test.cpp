@@ -195,6 +195,23 @@ TEST_F(Transaction, ADamagedOffsetIsNotFreed) {
   EXPECT_THROW(free(block), Error);
 }
 
+TEST_F(Transaction, AfterAnAbortThatFindsLimboDamagedThePoolCanOnlyBeClosed) {
+  pool_->begin();
+  set_word(5);
+  pool_->at<LimboSegment>(pool_->root().limbo)->capacity = 0;
+  pool_->abort();
+  pool_->end_failed();
+  const Offset limbo = pool_->root().limbo;
+  try {
+    set_word(6);
+    FAIL() << "a broken pool was changed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(), "limbo list: a damaged segment at offset " + std::to_string(limbo));
+  }
+  pool_->close();
+  EXPECT_TRUE(pool_->closed());
+}
+
 TEST_F(Transaction, NestedOnesJoinTheOuterOne) {
   pool_->begin();
   set_word(2);

@@ -96,7 +96,11 @@ void Pool::undo_transaction() {
   undo_epoch_.store(next_undo_epoch(), std::memory_order_release);
   if (state_.load() == State::broken) return;
   handles_.clear_limbo_marks();
-  limbo_.rescan();
+  try {
+    limbo_.rescan();
+  } catch (const Error& error) {
+    return break_off(error);
+  }
   for (const Offset object : limbo_.objects()) {
     if (handles_.is_pinned(object)) {
       handles_.set_on_limbo(object, true);
