@@ -40,7 +40,7 @@ def draw(results: list[dict[str, Any]], names: list[str], head: str, file: Path)
     axes.set_yticks(list(first.values()), list(first))
     axes.invert_yaxis()
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(names))
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(names))
     figure.savefig(file)
 
 
