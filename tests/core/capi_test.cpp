@@ -1,7 +1,9 @@
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "capi/front.h"
 #include "core/pool_fixture.h"
@@ -71,6 +73,57 @@ TEST_F(CInterface, CopiesTextsOut) {
     EXPECT_EQ(nvm_list_get(items, index), kNo);
     EXPECT_EQ(nvm_list_get_text(items, index, text.data()), -1);
   }
+}
+
+TEST_F(CInterface, GivesSlicesOfPlainItems) {
+  const int64_t items = list({Values::integer(0), Values::integer(1), Values::integer(2),
+                              values.str("six ch"), Values::none()});
+  std::array<int64_t, 4> cells{};
+  const auto slice = [&](int64_t start, int64_t stop, int64_t most = 4) {
+    return nvm_list_slice(items, start, stop, most, cells.data());
+  };
+  EXPECT_EQ(slice(0, 3), 3);
+  EXPECT_EQ(cells, (std::array{integer(0), integer(1), integer(2), int64_t{0}}));
+  EXPECT_EQ(slice(-1, INT64_MAX), 1);
+  EXPECT_EQ(cells[0], bits(Cell::none()));
+  EXPECT_EQ(slice(INT64_MIN, -4), 1);
+  EXPECT_EQ(cells[0], integer(0));
+  for (const auto& [start, stop] : {std::pair{2, 2}, {3, 1}, {9, 10}, {-9, -8}})
+    EXPECT_EQ(slice(start, stop), 0) << start << ":" << stop;
+  EXPECT_EQ(slice(0, 4), -1);  // a text
+  EXPECT_EQ(slice(0, 3, 2), -1);
+}
+
+TEST_F(CInterface, StepsThroughPlainEntries) {
+  const int64_t entries =
+      dict({values.str("a longer key"), Values::integer(1), Values::integer(2),
+            values.str("a long value"), values.bytes("bytes"), Values::integer(3)});
+  capi::DictCursor cursor{};
+  heap::read(pool(), [&] {
+    cursor = {dict::size(pool(), root_object()), dict::body_version(pool(), root_object()), 0, 3};
+  });
+  std::array<int64_t, 4> entry{};
+  std::string key(kMostText, ' ');
+  std::string value(kMostText, ' ');
+  const auto next = [&](int64_t parts) {
+    return nvm_dict_next(entries, reinterpret_cast<int64_t>(&cursor), parts, entry.data(),
+                         key.data(), value.data());
+  };
+  ASSERT_EQ(next(capi::kKeys | capi::kValues), 1);
+  EXPECT_EQ(entry, (std::array<int64_t, 4>{kText, 12, integer(1), 0}));
+  EXPECT_EQ(key.substr(0, 12), "a longer key");
+  ASSERT_EQ(next(capi::kValues), 1);
+  EXPECT_EQ(entry, (std::array<int64_t, 4>{kAbsent, 0, kText, 12}));
+  EXPECT_EQ(value.substr(0, 12), "a long value");
+  const uint64_t before = cursor.position;
+  EXPECT_EQ(next(capi::kKeys), kNo);  // bytes
+  EXPECT_EQ(cursor.position, before);
+  EXPECT_EQ(cursor.remaining, 1);
+  EXPECT_EQ(next(capi::kValues), 1);
+  EXPECT_EQ(next(capi::kValues), kNo);
+  cursor.position = 0;
+  EXPECT_EQ(nvm_dict_set_at(entries, 9, integer(9)), 1);
+  EXPECT_EQ(next(capi::kValues), kNo);  // of another size
 }
 
 TEST_F(CInterface, ChangesListsAsTheOperationsDo) {

@@ -350,7 +350,8 @@ TEST_F(PoolFileTest, DamagedHeaders) {
     const char* part;
   };
   for (const Damage damage :
-       {Damage{1024, 0x5a, "pool header"}, Damage{pmdk::kDescriptorOffset + 100, 0x5a, "descriptor"},
+       {Damage{1024, 0x5a, "pool header"},
+        Damage{pmdk::kDescriptorOffset + 100, 0x5a, "descriptor"},
         Damage{pmdk::kHeapSizeField + 4, 0x5a, "truncated"},
         Damage{pmdk::kHeapSizeField + 2, 0, "damaged: a heap of"},
         Damage{pmdk::kHeapOffset + 20, 0x5a, "heap's header"},
