@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "backend/journal/format.h"
 #include "backend/journal/journal_file.h"

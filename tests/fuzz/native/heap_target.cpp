@@ -1,3 +1,4 @@
+#include <string>
 #include <vector>
 
 #include "fuzz/native/targets.h"

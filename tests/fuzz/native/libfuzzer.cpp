@@ -1,5 +1,6 @@
 // libFuzzer's entry points. NVM_FUZZ_TARGET names the target.
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <random>
