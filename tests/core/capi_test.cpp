@@ -97,7 +97,7 @@ TEST_F(CInterface, GivesSlicesOfPlainItems) {
 TEST_F(CInterface, StepsThroughPlainEntries) {
   const int64_t entries =
       dict({values.str("a longer key"), Values::integer(1), Values::integer(2),
-            values.str("a long value"), values.bytes("bytes"), Values::integer(3)});
+            values.str("a long value"), values.bytes("more bytes"), Values::integer(3)});
   capi::DictCursor cursor{};
   heap::read(pool(), [&] {
     cursor = {dict::size(pool(), root_object()), dict::body_version(pool(), root_object()), 0, 3};
