@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -73,3 +74,16 @@ def reopen(
         return open_pool("w")
 
     return reopen
+
+
+@pytest.fixture
+def without_gc_callbacks() -> Iterator[None]:
+    """No callbacks of the collector's: what a signal's handler raises in one is dropped.
+
+    Hypothesis leaves one.
+    """
+    callbacks: list[Any] = getattr(gc, "callbacks", [])
+    before = callbacks[:]
+    callbacks.clear()
+    yield
+    callbacks.extend(before)

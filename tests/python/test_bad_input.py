@@ -466,6 +466,7 @@ def interrupted_by(run: Callable[[], Any], after: float) -> bool:
     return False
 
 
+@pytest.mark.usefixtures("without_gc_callbacks")
 @cpython_only("an interrupt may come in a weak reference's callback")
 def test_an_interrupt_in_a_collection(open_pool: Any) -> None:
     pool = open_pool(size="256 MiB")
@@ -482,6 +483,7 @@ def test_an_interrupt_in_a_collection(open_pool: Any) -> None:
     assert pool.check() == []
 
 
+@pytest.mark.usefixtures("without_gc_callbacks")
 @cpython_only("an interrupt may come in a weak reference's callback")
 @pytest.mark.parametrize("update", ["update", "|="])
 def test_an_interrupt_in_an_update(open_pool: Any, update: str) -> None:
@@ -506,6 +508,7 @@ def test_an_interrupt_in_an_update(open_pool: Any, update: str) -> None:
     assert len(pool["d"]) == len(many) + 1
 
 
+@pytest.mark.usefixtures("without_gc_callbacks")
 @cpython_only("an interrupt may come in a weak reference's callback")
 def test_an_interrupt_while_a_bytearray_or_list_grows(open_pool: Any) -> None:
     pool = open_pool(size="256 MiB")

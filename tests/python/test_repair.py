@@ -102,6 +102,7 @@ def test_reference_counts(pool, spoil, wrong):
     assert repaired(pool) == ["the reference count is 1"]
     assert pool["a"] == [[TEXT]]
     del pool["a"]
+    collect()
     assert "list" not in pool.gc()[0]
 
 
