@@ -27,6 +27,8 @@ OF_ANY = {
     **dict.fromkeys(["__module__", "__doc__", "__annotations__", "__parameters__"], "the type's"),
     **dict.fromkeys(["__orig_bases__", "__abstractmethods__", "__slots__"], "the type's"),
     **dict.fromkeys(["__weaklistoffset__", "__dictoffset__", "__class__"], "the type's"),
+    **dict.fromkeys(["__firstlineno__", "__static_attributes__"], "the type's"),
+    "__release_buffer__": "takes back what __buffer__ gave, and nothing else",
     **dict.fromkeys(["__class_getitem__", "__init_subclass__"], "knows no instance"),
     **dict.fromkeys(["fromkeys", "fromhex", "maketrans"], "knows no instance"),
     "__hash__": "identity, or None for what cannot be hashed",
