@@ -44,6 +44,17 @@ class RepairTest : public CheckHeap {
     }
   }
 
+  // The list, of one text and held by nothing but the handle, is whole, and freed with all it has
+  // when that lets go.
+  void expect_kept_until_unpinned(Offset kept, heap::Handle* handle) {
+    EXPECT_EQ(list::size(pool(), kept), 1U);
+    const uint64_t before = blocks();
+    pool().handles().unpin(handle);
+    put("x", Values::none());
+    EXPECT_EQ(blocks(), before - 3);
+    expect_sound();
+  }
+
   uint64_t& word(Offset object) { return pool().at<heap::Counted>(object)->word; }
   Offset leak(uint64_t bytes) {
     Offset lost = 0;
@@ -114,12 +125,7 @@ TEST_F(RepairTest, KeepsWhatAHandleHolds) {
   heap::Handle* const handle = pool().handles().pin(inner);
   cell(at("l"), 0) = Cell::none().bits();
   expect_repaired(Kind::count, "let go");
-  EXPECT_EQ(list::size(pool(), inner), 1U);
-  const uint64_t before = blocks();
-  pool().handles().unpin(handle);
-  put("x", Values::none());
-  EXPECT_EQ(blocks(), before - 3);
-  expect_sound();
+  expect_kept_until_unpinned(inner, handle);
 }
 
 TEST_F(RepairTest, ListsAnObjectThatOnlyAHandleHolds) {
@@ -129,12 +135,7 @@ TEST_F(RepairTest, ListsAnObjectThatOnlyAHandleHolds) {
   cell(at("l"), 0) = Cell::none().bits();
   word(inner) = 0;
   expect_repaired(Kind::leak, "");
-  EXPECT_EQ(list::size(pool(), inner), 1U);
-  const uint64_t before = blocks();
-  pool().handles().unpin(handle);
-  put("x", Values::none());
-  EXPECT_EQ(blocks(), before - 3);
-  expect_sound();
+  expect_kept_until_unpinned(inner, handle);
 }
 
 TEST_F(RepairTest, LeavesGarbageInCyclesToTheCollector) {
