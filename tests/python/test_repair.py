@@ -33,6 +33,11 @@ class File:
         assert self.data.count(packed) == 1
         return self.data.index(packed)
 
+    def clear_index(self, table):
+        word = self[self[table + 8] + 16]
+        index, slots = word & layout.OFFSET_MASK, (1 << (word >> layout.OFFSET_BITS)) - 2
+        self.data[index : index + 8 * slots] = bytes(8 * slots)
+
     @property
     def limbo(self):
         return self[layout.root_object(self.data) + layout.LIMBO] + 16
@@ -137,12 +142,7 @@ def test_the_index_of_a_dict(pool, spoil, size):
     pool["d"] = {i: str(i) for i in range(size)}
     offset = offset_of(pool["d"])
 
-    def clear(file):
-        word = file[file[offset + 8] + 16]
-        index, slots = word & layout.OFFSET_MASK, (1 << (word >> layout.OFFSET_BITS)) - 2
-        file.data[index : index + 8 * slots] = bytes(8 * slots)
-
-    pool = spoil(pool, clear)
+    pool = spoil(pool, lambda file: file.clear_index(offset))
     assert 1 not in pool["d"]
     assert set(repaired(pool)) == {"the index has been built anew from the entries"}
     assert pool["d"] == {i: str(i) for i in range(size)}
@@ -191,14 +191,12 @@ def test_all_at_once_and_for_good(pool, spoil, reopen):
     pool["a"] = [[TEXT], [[TEXT]], 1]
     pool["d"] = {str(i): [i] for i in range(100)}
     low, high = offset_of(pool["a"][0]), offset_of(pool["a"][1])
-    index = offset_of(pool["d"])
+    table = offset_of(pool["d"])
 
     def change(file):
         file[low] = 0
         file[high] = 2
-        word = file[file[index + 8] + 16]
-        for slot in range(10):
-            file[(word & layout.OFFSET_MASK) + 8 * slot] = 0
+        file.clear_index(table)
 
     pool = spoil(pool, change)
     kinds = {finding.kind for finding in pool.check(repair=True)}
