@@ -182,46 +182,54 @@ bool compares_as_stored(PyObject* key);
 // A str of `length` units of `width` bytes (decode.cpp). Makes its canonical form by itself.
 PyObject* str_of(unsigned width, const void* units, uint64_t length);
 
-// A value on its way out (decode.cpp): fetch() under the latch, build() after it.
+// A value on its way out (decode.cpp): fetch() under the latch, build() after it. One word, so that
+// those that are plain pass through registers.
 class Decoded {
  public:
   Decoded() = default;
   ~Decoded() {
-    if (!empty()) drop();
+    if (word_ != 0) drop();
   }
-  Decoded(Decoded&& other) noexcept
-      : leaf_(other.leaf_), pinned_(other.pinned_), tree_(other.tree_) {
-    other.leaf_ = nullptr;
-    other.pinned_ = nullptr;
-    other.tree_ = nullptr;
-  }
+  Decoded(Decoded&& other) noexcept : word_(std::exchange(other.word_, 0)) {}
   Decoded& operator=(Decoded&& other) noexcept {
-    std::swap(leaf_, other.leaf_);
-    std::swap(pinned_, other.pinned_);
-    std::swap(tree_, other.tree_);
+    std::swap(word_, other.word_);
     return *this;
   }
   // Makes the Python object if it is untracked, else pins. `hashed`: what cannot be a key is
   // damage. Throws Error(corrupt), PythonError.
-  static Decoded fetch(heap::Pool& pool, object::Cell cell, bool hashed = false);
-  // Of an object that is made already and that the collector does not track.
-  static Decoded of(Ref leaf) noexcept {
-    Decoded decoded;
-    decoded.leaf_ = leaf.release();
-    return decoded;
+  static Decoded fetch(heap::Pool& pool, object::Cell cell, bool hashed = false) {
+    if (cell.kind() == object::Cell::Kind::object) return fetch_object(pool, cell.offset(), hashed);
+    return Decoded(leaf_of(pool, cell), Kind::leaf);
   }
-  Ref build(PoolObject* pool);  // once
+  // Of an object that is made already and that the collector does not track.
+  static Decoded of(Ref leaf) noexcept { return Decoded(leaf.release(), Kind::leaf); }
+  Ref build(PoolObject* pool) {  // once
+    if (kind() != Kind::leaf) return build_object(pool);
+    return Ref(reinterpret_cast<PyObject*>(std::exchange(word_, 0)));
+  }
   // Nothing was fetched (such as an absent key).
-  bool empty() const noexcept { return leaf_ == nullptr && pinned_ == nullptr && tree_ == nullptr; }
+  bool empty() const noexcept { return word_ == 0; }
 
   struct Tree;  // tuples, frozensets and boxed values with what they hold
 
  private:
+  // What the word points to, in its low bits: a PyObject, a Handle that is pinned, an owned Tree.
+  enum class Kind : uintptr_t { leaf, pinned, tree };
+  static constexpr uintptr_t kKinds = 3;
+
+  Decoded(void* what, Kind kind) noexcept
+      : word_(reinterpret_cast<uintptr_t>(what) | static_cast<uintptr_t>(kind)) {}
+  Kind kind() const noexcept { return static_cast<Kind>(word_ & kKinds); }
+  template <class T>
+  T* as() const noexcept {
+    return reinterpret_cast<T*>(word_ & ~kKinds);
+  }
+  static PyObject* leaf_of(const heap::Pool& pool, object::Cell cell);  // new reference
+  static Decoded fetch_object(heap::Pool& pool, heap::Offset offset, bool hashed);
+  Ref build_object(PoolObject* pool);
   void drop() noexcept;  // lets pins go that build() has not taken
 
-  PyObject* leaf_ = nullptr;
-  heap::Handle* pinned_ = nullptr;
-  Tree* tree_ = nullptr;  // owned
+  uintptr_t word_ = 0;
 };
 
 // The registers of module.cpp: each adds the functions and types of one file to the module. They

@@ -40,6 +40,29 @@ class Transaction : public HeapTest {
   }
 };
 
+TEST_F(Transaction, WhatWasReadStandsUntilAnythingMayHaveChanged) {
+  make_cells();
+  const auto look = [&] { return read(*pool_, [&] { return pool_->latch().times_locked(); }); };
+  uint64_t seen = look();
+  EXPECT_EQ(look(), seen);
+  EXPECT_TRUE(pool_->stands(seen));
+  const auto falls = [&] {
+    const bool fell = !pool_->stands(seen);
+    seen = look();
+    return fell && pool_->stands(seen);
+  };
+  set_cell(1, 10);
+  EXPECT_TRUE(falls());
+  pool_->begin();
+  seen = look();
+  set_cell(2, 20);
+  EXPECT_TRUE(falls());
+  end_aborted();
+  EXPECT_TRUE(falls());
+  pool_->close();
+  EXPECT_FALSE(pool_->stands(seen));
+}
+
 TEST_F(Transaction, OneWordSurvivesReopening) {
   set_word(42);
   reopen();

@@ -54,6 +54,18 @@ def damage(pool, path, open_pool):
             assert mended.check() == []
 
 
+def test_a_damaged_item_is_told_of_when_a_loop_reaches_it(pool, damage):
+    pool["l"] = list(range(40))
+    pool["l"][20] = marked = 123456789
+    pool = damage(struct.pack("<Q", 1 << layout.OFFSET_BITS | marked), lambda _: 7, at=0)
+    for steps, before in ((iter, range(20)), (reversed, range(39, 20, -1))):
+        steps = steps(pool["l"])
+        assert [next(steps) for _ in before] == list(before)
+        for _ in range(2):
+            with pytest.raises(nvm.PoolCorruptError, match="cell"):
+                next(steps)
+
+
 def with_width(width):
     return lambda word: word & ~(15 << 8) & ~ASCII_FLAG | width << 8
 

@@ -7,6 +7,7 @@ import copy
 import operator
 import pickle
 import sys
+import threading
 from typing import Any, Callable
 
 import pytest
@@ -66,6 +67,63 @@ def test_iteration_follows_a_list_that_changes(pool: Pool) -> None:
 
     pool["l"] = [0, 1, 2, 3, 4]
     assert walk(pool["l"]) == walk([0, 1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("make", [iter, reversed])
+def test_each_step_gives_what_the_list_holds_then(pool: Pool, make: Any) -> None:
+    def walk(items: Any) -> list[Any]:
+        seen = []
+        for step, item in enumerate(make(items)):
+            seen.append(item)
+            if step % 7 == 3:
+                items[50] = items[(step + 3) % 100] = items[90 - step] = -step
+            if step % 11 == 5:
+                items[step + 1] = ["a list"]
+            if step == 60:
+                items[-20:-10] = "ten letter"
+        return seen
+
+    pool["l"] = list(range(100))
+    assert walk(pool["l"]) == walk(list(range(100)))
+
+
+def test_a_step_gives_what_another_thread_has_stored(pool: Pool) -> None:
+    pool["l"] = list(range(40))
+    steps = iter(pool["l"])
+    assert [next(steps) for _ in range(10)] == list(range(10))
+    thread = threading.Thread(target=operator.setitem, args=(pool["l"], 10, "new"))
+    thread.start()
+    thread.join()
+    assert next(steps) == "new"
+    assert list(steps) == list(range(11, 40))
+
+
+def test_a_step_gives_what_a_roll_back_has_restored(pool: Pool) -> None:
+    pool["l"] = list(range(40))
+    steps = iter(pool["l"])
+    assert [next(steps) for _ in range(5)] == list(range(5))
+    with pytest.raises(ZeroDivisionError), pool.transaction():
+        pool["l"][5:] = [-1] * 35
+        assert [next(steps) for _ in range(5)] == [-1] * 5
+        raise ZeroDivisionError
+    assert list(steps) == list(range(10, 40))
+
+
+def test_a_step_after_the_pool_is_closed(pool: Pool) -> None:
+    pool["l"] = list(range(40))
+    steps = iter(pool["l"])
+    assert [next(steps) for _ in range(10)] == list(range(10))
+    pool.close()
+    with pytest.raises(ValueError, match="closed"):
+        next(steps)
+
+
+def test_an_iterator_can_be_set_anywhere(pool: Pool) -> None:
+    pool["l"] = list(range(40))
+    steps = iter(pool["l"])
+    assert [next(steps) for _ in range(10)] == list(range(10))
+    steps.__setstate__(3)
+    assert list(steps) == list(range(3, 40))
 
 
 def test_an_exhausted_iterator_stays_so(pool: Pool) -> None:

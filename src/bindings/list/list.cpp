@@ -20,8 +20,9 @@ uint64_t list_size(Proxy* self) {
 
 Ref list_item(Proxy* self, uint64_t index) {
   Decoded item = reading(self, [&](heap::Pool& pool, Offset offset) {
-    if (index >= list::size(pool, offset)) return Decoded();
-    return Decoded::fetch(pool, list::get(pool, offset, index));
+    const std::span<const uint64_t> cells = list::cells(pool, offset);
+    if (index >= cells.size()) return Decoded();
+    return Decoded::fetch(pool, Cell(cells[index]));
   });
   return item.empty() ? Ref() : item.build(self->pool);
 }
@@ -60,10 +61,10 @@ PyObject* out_of_range() {
 
 PyObject* item_from_end(Proxy* self, Py_ssize_t index) {
   Decoded item = reading(self, [&](heap::Pool& pool, Offset offset) {
-    const uint64_t size = list::size(pool, offset);
+    const std::span<const uint64_t> cells = list::cells(pool, offset);
     const uint64_t back = 0 - static_cast<uint64_t>(index);
-    if (back > size) return Decoded();
-    return Decoded::fetch(pool, list::get(pool, offset, size - back));
+    if (back > cells.size()) return Decoded();
+    return Decoded::fetch(pool, Cell(cells[cells.size() - back]));
   });
   return item.empty() ? out_of_range() : item.build(self->pool).release();
 }

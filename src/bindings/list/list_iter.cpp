@@ -1,15 +1,27 @@
-// Iterators over a PersistentList. As the built-in's, they look at the list anew at each step: a
-// list that grows under them is followed to its end, and one that has ended stays ended.
+// Iterators over a PersistentList. As with the built-in's, each step gives what the list holds at
+// that moment: a list that grows under them is followed to its end, and one that has ended stays
+// ended. Small items are decoded a few at a time, and given as long as the pool stands unchanged:
+// a step is then a comparison instead of a latch.
+#include <algorithm>
+#include <span>
+
 #include "list/list.h"
 
 namespace nvm::bindings {
 
 namespace {
 
+// Few enough that a loop that is left early has not decoded many in vain.
+constexpr int kMostAhead = 16;
+
 struct ListIterator {
   PyObject_HEAD PyObject* list;  // null: at the end
   Py_ssize_t index;              // of the next item
   bool reversed;
+  int depth;              // how many items the next look decodes ahead
+  int next, end;          // which of those below come next, from `index` on
+  uint64_t times_locked;  // they stand by this: Pool::stands
+  PyObject* ahead[kMostAhead];
 };
 
 PyTypeObject* iterator_type = nullptr;
@@ -29,15 +41,66 @@ PyObject* make_iterator(PyObject* list, bool reversed) {
   });
 }
 
+int step_of(const ListIterator* iterator) { return iterator->reversed ? -1 : 1; }
+
+// A list that changes from step to step is not decoded in vain.
+void drop_ahead(ListIterator* iterator) noexcept {
+  if (iterator->next < iterator->end) iterator->depth = 0;
+  while (iterator->next < iterator->end) Py_DECREF(iterator->ahead[iterator->next++]);
+}
+
+// Of no more than a cell: no code of anyone's runs when it is made, or dropped.
+bool is_small(Cell cell) {
+  return cell.kind() > Cell::Kind::blank && cell.kind() < Cell::Kind::blob;
+}
+
+void decode_ahead(ListIterator* iterator, heap::Pool& pool, std::span<const uint64_t> cells,
+                  uint64_t index) {
+  drop_ahead(iterator);
+  iterator->next = iterator->end = 0;
+  iterator->times_locked = pool.latch().times_locked();
+  const auto step = static_cast<uint64_t>(step_of(iterator));
+  try {
+    for (uint64_t i = index + step; iterator->end < iterator->depth && i < cells.size();
+         i += step) {
+      if (!is_small(Cell(cells[i]))) break;
+      iterator->ahead[iterator->end] =
+          Decoded::fetch(pool, Cell(cells[i])).build(nullptr).release();
+      ++iterator->end;
+    }
+  } catch (const Error&) {
+    // Damage is told of when it is reached.
+  }
+  iterator->depth = std::min(2 * iterator->depth + 1, kMostAhead);
+}
+
+// The item at `index`, or null (no exception) at and beyond the end. Decodes what follows it.
+Ref look(ListIterator* iterator, Proxy* list, Py_ssize_t index) {
+  Decoded item = reading(list, [&](heap::Pool& pool, Offset offset) {
+    const std::span<const uint64_t> cells = object::list::cells(pool, offset);
+    const auto place = static_cast<uint64_t>(index);
+    if (place >= cells.size()) return Decoded();
+    Decoded found = Decoded::fetch(pool, Cell(cells[place]));
+    decode_ahead(iterator, pool, cells, place);
+    return found;
+  });
+  return item.empty() ? Ref() : item.build(list->pool);
+}
+
 PyObject* next_item(PyObject* self) {
   ListIterator* iterator = as_iterator(self);
   if (iterator->list == nullptr) return nullptr;
+  if (iterator->next < iterator->end &&
+      pool_of(as_proxy(iterator->list)).stands(iterator->times_locked)) {
+    iterator->index += step_of(iterator);
+    return iterator->ahead[iterator->next++];
+  }
   return guarded([&] {
     const Ref list = Ref::borrow(iterator->list);
     const Py_ssize_t index = iterator->index;
-    Ref item = index < 0 ? Ref() : list_item(as_proxy(list.get()), static_cast<uint64_t>(index));
+    Ref item = look(iterator, as_proxy(list.get()), index);
     if (item) {
-      iterator->index = index + (iterator->reversed ? -1 : 1);
+      iterator->index = index + step_of(iterator);
     } else {
       Py_CLEAR(iterator->list);
     }
@@ -78,6 +141,7 @@ PyObject* set_state(PyObject* self, PyObject* state) {
       const auto size = static_cast<Py_ssize_t>(list_size(as_proxy(iterator->list)));
       const Py_ssize_t least = iterator->reversed ? -1 : 0;
       const Py_ssize_t most = iterator->reversed ? size - 1 : size;
+      drop_ahead(iterator);
       iterator->index = std::max(least, std::min(index, most));
     }
     return none();
@@ -87,6 +151,7 @@ PyObject* set_state(PyObject* self, PyObject* state) {
 void dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
+  drop_ahead(as_iterator(self));
   Py_CLEAR(as_iterator(self)->list);
   type->tp_free(self);
   Py_DECREF(type);

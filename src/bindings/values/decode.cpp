@@ -4,6 +4,7 @@
 // runs no other code, and pins what is mutable. Tuples, frozensets and boxed values are copied out
 // as a whole, each once, without recursion; of boxed values what they are made from. build() makes
 // the tracked objects after the latch, and finds their classes.
+#include <memory>
 #include <unordered_map>
 
 #include "binding.h"
@@ -342,32 +343,40 @@ class TreeBuilder {
 
 }  // namespace
 
-Decoded Decoded::fetch(Pool& pool, Cell cell, bool hashed) {
-  Decoded decoded;
-  if (cell.kind() != Cell::Kind::object) {
-    decoded.leaf_ = decode_leaf(pool, cell);
-  } else if (const Type type = type_of(pool, cell.offset()); !is_tree(type)) {
-    if (hashed) check_hashable(pool, type, cell.offset());
-    decoded.pinned_ = pool.handles().pin(cell.offset());
-  } else {
-    decoded.tree_ = new Tree(pool);
-    TreeReader(pool, *decoded.tree_).read(cell.offset(), hashed);
+PyObject* Decoded::leaf_of(const Pool& pool, Cell cell) { return decode_leaf(pool, cell); }
+
+Decoded Decoded::fetch_object(Pool& pool, Offset offset, bool hashed) {
+  if (const Type type = type_of(pool, offset); !is_tree(type)) {
+    if (hashed) check_hashable(pool, type, offset);
+    return Decoded(pool.handles().pin(offset), Kind::pinned);
   }
-  return decoded;
+  auto tree = std::make_unique<Tree>(pool);
+  TreeReader(pool, *tree).read(offset, hashed);
+  return Decoded(tree.release(), Kind::tree);
 }
 
-Ref Decoded::build(PoolObject* pool) {
-  if (leaf_ != nullptr) return Ref(std::exchange(leaf_, nullptr));
-  if (pinned_ != nullptr) return proxy_for(pool, std::exchange(pinned_, nullptr));
-  build_proxies(pool, *tree_);
-  return TreeBuilder(pool, *tree_).build();
+Ref Decoded::build_object(PoolObject* pool) {
+  if (kind() == Kind::pinned) {
+    auto* const handle = as<heap::Handle>();
+    word_ = 0;
+    return proxy_for(pool, handle);
+  }
+  build_proxies(pool, *as<Tree>());
+  return TreeBuilder(pool, *as<Tree>()).build();
 }
 
 void Decoded::drop() noexcept {
-  // Its pool: whoever decodes keeps it alive.
-  if (pinned_ != nullptr) unpin(pinned_->pool(), pinned_);
-  Py_XDECREF(leaf_);
-  delete tree_;
+  switch (kind()) {
+    case Kind::leaf:
+      Py_DECREF(as<PyObject>());
+      break;
+    case Kind::pinned:
+      // Its pool: whoever decodes keeps it alive.
+      unpin(as<heap::Handle>()->pool(), as<heap::Handle>());
+      break;
+    case Kind::tree:
+      delete as<Tree>();
+  }
 }
 
 }  // namespace nvm::bindings

@@ -17,9 +17,7 @@ bool readable(const Pool& pool, const Ownership& ownership) {
 
 }  // namespace
 
-bool try_share(Pool& pool) {
-  pool.check_open();
-  pool.latch().lock_shared();
+bool keep_shared(Pool& pool) {
   try {
     pool.check_open();  // it may have been closed meanwhile
     if (readable(pool, pool.ownership())) return true;
@@ -31,11 +29,9 @@ bool try_share(Pool& pool) {
   return false;
 }
 
-Reading::Reading(Pool& pool) : pool_(pool) {
-  if (try_share(pool)) return;
+void share_after_waiting(Pool& pool) {
   // Shared until the end, so that the next transaction does not begin first.
   pool.begin_reading(-1);
-  shared_ = true;
   try {
     if (try_share(pool)) return;
   } catch (...) {
@@ -44,11 +40,6 @@ Reading::Reading(Pool& pool) : pool_(pool) {
   }
   pool.ownership().release_shared();
   throw Error(ErrorKind::internal, "a transaction is open while the pool is shared");
-}
-
-Reading::~Reading() {
-  pool_.latch().unlock_shared();
-  if (shared_) pool_.ownership().release_shared();
 }
 
 Mutating::Mutating(Pool& pool) : pool_(pool) {

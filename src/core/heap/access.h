@@ -13,21 +13,40 @@
 
 namespace nvm::heap {
 
+// What try_share() and Reading do besides the plain case, in which a pool is open and nobody is in
+// a transaction: try_share() with the latch shared already, and the wait of Reading's.
+bool keep_shared(Pool& pool);
+void share_after_waiting(Pool& pool);
+
 // Shares the latch if no other thread is inside a transaction; false, and nothing is shared, if one
 // is. Throws where the pool cannot be read.
-bool try_share(Pool& pool);
+inline bool try_share(Pool& pool) {
+  pool.check_open();
+  pool.latch().lock_shared();
+  return pool.plain() || keep_shared(pool);
+}
 
 // Shares the latch for its lifetime, with no other thread's transaction open.
 class Reading {
  public:
-  explicit Reading(Pool& pool);  // may wait; throws what Pool::begin_reading throws
-  ~Reading();
+  // May wait; throws what Pool::begin_reading throws.
+  explicit Reading(Pool& pool) : pool_(pool) {
+    if (try_share(pool)) [[likely]]
+      return;
+    share_after_waiting(pool);
+    waited_ = true;
+  }
+  ~Reading() {
+    pool_.latch().unlock_shared();
+    if (waited_) [[unlikely]]
+      pool_.ownership().release_shared();
+  }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
 
  private:
   Pool& pool_;
-  bool shared_ = false;  // it had to wait, and shares ownership besides
+  bool waited_ = false;  // and shares ownership besides
 };
 
 // f(), if the pool's file was all there until its end; else Error(os), whatever f has made of it.

@@ -65,28 +65,27 @@ const std::shared_ptr<ThreadRecord>& this_thread() {
 
 // ---- Latch
 
-size_t Latch::my_slot() noexcept {
-  static std::atomic<size_t> next{0};
-  thread_local const size_t slot = next.fetch_add(1) % kSlots;
-  return slot;
+constinit thread_local uint32_t known_slot = 0;
+
+uint32_t Latch::new_slot() noexcept {
+  static std::atomic<uint32_t> next{0};
+  known_slot = next.fetch_add(1) % kSlots + 1;
+  return known_slot;
 }
 
-void Latch::lock_shared() noexcept {
-  const size_t slot = my_slot();
+void Latch::use_slot(size_t slot) noexcept {
   size_t used = used_slots_.load();
   while (used <= slot && !used_slots_.compare_exchange_weak(used, slot + 1)) {
   }
-  Backoff backoff;
-  for (;;) {
-    slots_[slot].readers.fetch_add(1);
-    if (writer_.load() == 0) return;
-    slots_[slot].readers.fetch_sub(1);
-    while (writer_.load(std::memory_order_relaxed) != 0) backoff.pause();
-  }
 }
 
-void Latch::unlock_shared() noexcept {
-  slots_[my_slot()].readers.fetch_sub(1, std::memory_order_release);
+void Latch::wait_for_writer(size_t slot) noexcept {
+  Backoff backoff;
+  do {
+    slots_[slot].readers.fetch_sub(1);
+    while (writer_.load(std::memory_order_relaxed) != 0) backoff.pause();
+    slots_[slot].readers.fetch_add(1);
+  } while (writer_.load() != 0);
 }
 
 void Latch::lock() noexcept {
@@ -96,6 +95,9 @@ void Latch::lock() noexcept {
     Backoff backoff;
     while (slots_[i].readers.load() != 0) backoff.pause();
   }
+  // Readers are gone and none has come yet: what they have read, they have read with the number
+  // before.
+  times_locked_.store(times_locked_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
 void Latch::unlock() noexcept { writer_.store(0, std::memory_order_release); }

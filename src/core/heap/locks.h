@@ -32,21 +32,43 @@ struct WaitHook {
 void set_wait_hook(WaitHook hook) noexcept;
 WaitHook wait_hook() noexcept;
 
+// The place of the calling thread among a latch's readers, + 1; 0 before it was asked for.
+extern constinit thread_local uint32_t known_slot;
+
 class Latch {
  public:
-  void lock_shared() noexcept;
-  void unlock_shared() noexcept;
+  void lock_shared() noexcept {
+    const size_t slot = my_slot();
+    if (used_slots_.load() <= slot) [[unlikely]]
+      use_slot(slot);
+    slots_[slot].readers.fetch_add(1);
+    if (writer_.load() != 0) [[unlikely]]
+      wait_for_writer(slot);
+  }
+  void unlock_shared() noexcept {
+    slots_[my_slot()].readers.fetch_sub(1, std::memory_order_release);
+  }
   void lock() noexcept;  // REQUIRES: the caller owns the pool, so that there is one writer
   void unlock() noexcept;
+  // How often it was locked. What was read under the shared latch, with this number, stands
+  // unchanged as long as this is so.
+  uint64_t times_locked() const noexcept { return times_locked_.load(std::memory_order_acquire); }
 
  private:
   struct alignas(64) Slot {
     std::atomic<uint32_t> readers{0};
   };
   static constexpr size_t kSlots = 32;
-  static size_t my_slot() noexcept;
+  static size_t my_slot() noexcept {
+    const uint32_t slot = known_slot;
+    return (slot != 0 ? slot : new_slot()) - 1;
+  }
+  static uint32_t new_slot() noexcept;
+  void use_slot(size_t slot) noexcept;
+  void wait_for_writer(size_t slot) noexcept;
 
   alignas(64) std::atomic<uint32_t> writer_{0};
+  std::atomic<uint64_t> times_locked_{0};
   std::array<Slot, kSlots> slots_;
   alignas(64) std::atomic<size_t> used_slots_{0};
 };

@@ -173,6 +173,18 @@ class Pool : public std::enable_shared_from_this<Pool> {
     if (state_.load(std::memory_order_acquire) != State::open) throw_not_open();
   }
   void check_writable() const;
+  // It is open, and no thread is inside a transaction: true for long only under the shared latch.
+  bool plain() const noexcept {
+    return state_.load(std::memory_order_acquire) == State::open &&
+           ownership_.transaction_thread.load(std::memory_order_relaxed) == 0;
+  }
+  // False once anything may have changed, or the pool is no longer open, since the latch was shared
+  // and had been locked so often.
+  bool stands(uint64_t times_locked) const noexcept {
+    return latch_.times_locked() == times_locked &&
+           state_.load(std::memory_order_acquire) == State::open &&
+           !lost_->load(std::memory_order_relaxed);
+  }
   // What every operation ends with, before it returns or commits what it has read: throws Error(os)
   // if the file was not all there meanwhile.
   void check_whole() const {

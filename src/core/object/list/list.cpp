@@ -61,18 +61,22 @@ bool wasteful(uint64_t capacity, uint64_t size) {
   return capacity > kNeverShrink && size < capacity / 4;
 }
 
+// Out of the way of those who read.
+[[noreturn]] [[gnu::cold]] void throw_damaged(Offset list, const char* what) {
+  throw_corrupt("the list at offset " + std::to_string(list) + what);
+}
+
 Body* body_at(const Pool& pool, Offset list, Offset body) {
   const uint64_t capacity = pool.at<Body>(body)->capacity;
-  if (capacity > kMostCells)
-    throw_corrupt("the body of the list at offset " + std::to_string(list) + " has no end");
+  if (capacity > kMostCells) throw_damaged(list, " has a body without end");
   return pool.at<Body>(body, bytes_for(capacity));
 }
 
-Contents contents_of(const Pool& pool, Offset list, Header* header, uint64_t size, Offset body) {
+inline Contents contents_of(const Pool& pool, Offset list, Header* header, uint64_t size,
+                            Offset body) {
   if (body == 0 && size == 0) return {header, 0, 0, 0, nullptr};
   Body* const block = body_at(pool, list, body);
-  if (size > block->capacity)
-    throw_corrupt("the list at offset " + std::to_string(list) + " is longer than its body");
+  if (size > block->capacity) throw_damaged(list, " is longer than its body");
   return {header, size, block->capacity, body, block->cells};
 }
 
@@ -157,9 +161,9 @@ std::vector<uint64_t> make_cells(Operation& op, std::span<const Value> values) {
 
 void throw_bad_index() { throw Error(ErrorKind::index, "list index out of range"); }
 
-Header* settled(Pool& pool, Offset list) {
-  Header* const header = pool.object<Header>(list, Type::list);
-  if (pmem::load(&header->session) == pool.session()) return header;
+namespace {
+
+[[gnu::noinline]] void settle(Pool& pool, Offset list, Header* header) {
   const uint64_t size = pmem::load(&header->size);
   const Contents found = contents_of(pool, list, header, size, pmem::load(&header->body));
   if (size > 0 && pmem::load(&found.cells[size - 1]) == 0) {
@@ -168,6 +172,14 @@ Header* settled(Pool& pool, Offset list) {
     pool.drain();
   }
   pmem::store(&header->session, pool.session());
+}
+
+}  // namespace
+
+Header* settled(Pool& pool, Offset list) {
+  Header* const header = pool.object<Header>(list, Type::list);
+  if (pmem::load(&header->session) != pool.session()) [[unlikely]]
+    settle(pool, list, header);
   return header;
 }
 
