@@ -76,6 +76,24 @@ TEST_F(PoolFileTest, StaleFootersAreMendedByOpening) {
   EXPECT_EQ(blocks_of(*file).size(), 1u);  // the root
 }
 
+TEST_F(PoolFileTest, ARunOfNoAllocationClassKeepsItFromBeingChanged) {
+  uint64_t run = 0;
+  {
+    auto file = create();
+    const Offset block = allocate(*file, 128);
+    const HeapView view(file->base(), file->size());
+    for_each_chunk(view, [&](const Chunk& chunk) {
+      const uint64_t begin = view.chunk_offset(chunk.zone, chunk.index);
+      if (begin < block && block - begin < chunk.chunks * pmdk::kChunkSize) run = begin;
+    });
+  }
+  poke(run, uint64_t{120});
+  auto file = open();
+  const Caught error = caught([&] { allocate(*file, 128); });
+  EXPECT_EQ(error.kind, ErrorKind::corrupt);
+  expect_in("a run with units of 120 bytes that is of no allocation class", error.message);
+}
+
 TEST_F(PoolFileTest, CountedBlocksCarryTheirType) {
   auto file = create();
   for (const size_t bytes : {1u, 16u, 100u, 1072u, 1073u, 5000u, 300'000u, 3'000'000u}) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "heap/layout/heap_survey.h"
 #include "pmem/error.h"
 
 namespace nvm::heap {
@@ -286,7 +287,12 @@ void check_zones(const char* base, uint64_t size) {
 void check_runs(const char* base, uint64_t size) {
   const HeapView view(base, size);
   for_each_chunk(view, [&view](const Chunk& chunk) {
-    if (chunk.type == ChunkType::run) view.run_at(chunk);
+    if (chunk.type != ChunkType::run) return;
+    const RunShape run = view.run_at(chunk);
+    if ((chunk.flags & pmdk::kAligned) != 0 || !is_run_class(run.unit, run.header, chunk.chunks))
+      bad_chunk(chunk.zone, chunk.index,
+                "a run with units of " + std::to_string(run.unit) +
+                    " bytes that is of no allocation class");
   });
 }
 

@@ -175,7 +175,9 @@ HeapTotals heap_totals(const char* base, uint64_t size);
 
 // Follows each zone's chain of chunks to its end. Throws Error(corrupt). Reads no chunk.
 void check_zones(const char* base, uint64_t size);
-// The same, and looks at the beginning of each run: one page of it is read.
+// The same, and looks at the beginning of each run: one page of it is read. A run that is of no
+// allocation class is refused: libpmemobj takes it for one of a class near it, and what it puts
+// there overlaps.
 void check_runs(const char* base, uint64_t size);
 
 // The units in use of a word of the bitmap: `first` is its first unit. Bits beyond the last unit
