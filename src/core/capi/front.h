@@ -40,11 +40,19 @@ int64_t nvm_list_get(int64_t handle, int64_t index) noexcept;  // negative ones 
 int64_t nvm_list_get_text(int64_t handle, int64_t index, char* text) noexcept;
 int64_t nvm_list_set(int64_t handle, int64_t index, int64_t cell) noexcept;  // 1: done
 int64_t nvm_list_append(int64_t handle, int64_t cell) noexcept;              // 1: done
+int64_t nvm_list_pop(int64_t handle, int64_t index) noexcept;                // the item
 
 // The items from start up to stop, as in a slice, from one moment, to `cells`: how many, or -1 if
 // they are more than `most`, or one of them is no cell that can be given out.
 int64_t nvm_list_slice(int64_t handle, int64_t start, int64_t stop, int64_t most,
                        int64_t* cells) noexcept;
+// Puts `count` cells in the place of these items. 1: done.
+int64_t nvm_list_splice(int64_t handle, int64_t start, int64_t stop, int64_t count,
+                        const int64_t* cells) noexcept;
+// Puts `after` in the place of all items, which are `before`, as nvm_list_slice gave them. 1: done;
+// kAbsent if they are others by now.
+int64_t nvm_list_replace(int64_t handle, int64_t count, const int64_t* before,
+                         const int64_t* after) noexcept;
 
 int64_t nvm_dict_size(int64_t handle) noexcept;
 int64_t nvm_dict_get(int64_t handle, const char* key, int64_t length) noexcept;
@@ -56,6 +64,14 @@ int64_t nvm_dict_has(int64_t handle, const char* key, int64_t length) noexcept;
 int64_t nvm_dict_has_at(int64_t handle, int64_t key) noexcept;
 int64_t nvm_dict_set(int64_t handle, const char* key, int64_t length, int64_t cell) noexcept;
 int64_t nvm_dict_set_at(int64_t handle, int64_t key, int64_t cell) noexcept;
+// 1: done; kAbsent if the key is not there.
+int64_t nvm_dict_delete(int64_t handle, const char* key, int64_t length) noexcept;
+int64_t nvm_dict_delete_at(int64_t handle, int64_t key) noexcept;
+// Sets `count` entries as one operation. 1: done. Each is three numbers: the length of its key's
+// text, or -1; the key, if it is a number; the value's cell. The texts of all keys stand one after
+// the other. (An element of a set has the value None.)
+int64_t nvm_dict_update(int64_t handle, int64_t count, const int64_t* entries,
+                        const char* texts) noexcept;
 
 // The next entry after a DictCursor, which it moves on, of a dict or set. Answers 1 and gives key,
 // length of its text, value and length of its text: as cells, or kText with the text copied to
@@ -63,6 +79,19 @@ int64_t nvm_dict_set_at(int64_t handle, int64_t key, int64_t cell) noexcept;
 // too.
 int64_t nvm_dict_next(int64_t handle, int64_t cursor, int64_t parts, int64_t* entry, char* key_text,
                       char* value_text) noexcept;
+
+// Byte arrays: an index, and start and stop of a slice, as in lists.
+int64_t nvm_bytes_size(int64_t handle) noexcept;
+int64_t nvm_bytes_get(int64_t handle, int64_t index) noexcept;  // -1: no
+// To `to`, how many; -1 if they are more than `most`.
+int64_t nvm_bytes_slice(int64_t handle, int64_t start, int64_t stop, int64_t most,
+                        char* to) noexcept;
+int64_t nvm_bytes_set(int64_t handle, int64_t index, int64_t byte) noexcept;  // 1: done
+// Puts other bytes in the place of a slice's; "no" where buffers forbid that. 1: done.
+int64_t nvm_bytes_splice(int64_t handle, int64_t start, int64_t stop, const char* content,
+                         int64_t length) noexcept;
+int64_t nvm_bytes_append(int64_t handle, int64_t byte) noexcept;  // 1: done
+int64_t nvm_bytes_pop(int64_t handle, int64_t index) noexcept;    // the byte, or -1
 
 // An attribute by the place that was found for it. kAbsent unless the pool's undo_epoch() is still
 // `epoch`, and the record's shape that one.

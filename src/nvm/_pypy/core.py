@@ -28,15 +28,19 @@ def _c_function(signature: str, address: int) -> Callable[..., Any]:
 
 
 _c = {name: _c_function(signature, address) for name, signature, address in _core.front_functions()}
-list_size, list_append = _c["list_size"], _c["list_append"]
+list_size, list_append, list_pop = _c["list_size"], _c["list_append"], _c["list_pop"]
 list_get, list_get_text, list_set = _c["list_get"], _c["list_get_text"], _c["list_set"]
-list_slice = _c["list_slice"]
+list_slice, list_splice, list_replace = _c["list_slice"], _c["list_splice"], _c["list_replace"]
 dict_size = _c["dict_size"]
 dict_get, dict_get_text = _c["dict_get"], _c["dict_get_text"]
 dict_get_at, dict_get_at_text = _c["dict_get_at"], _c["dict_get_at_text"]
 dict_has, dict_has_at = _c["dict_has"], _c["dict_has_at"]
 dict_set, dict_set_at = _c["dict_set"], _c["dict_set_at"]
-dict_next = _c["dict_next"]
+dict_delete, dict_delete_at = _c["dict_delete"], _c["dict_delete_at"]
+dict_update, dict_next = _c["dict_update"], _c["dict_next"]
+bytes_size, bytes_get, bytes_set = _c["bytes_size"], _c["bytes_get"], _c["bytes_set"]
+bytes_append, bytes_pop = _c["bytes_append"], _c["bytes_pop"]
+bytes_slice, bytes_splice = _c["bytes_slice"], _c["bytes_splice"]
 record_get, record_get_text, record_set = _c["record_get"], _c["record_get_text"], _c["record_set"]
 cell_of_real, real_of_cell = _c["cell_of_real"], _c["real_of_cell"]
 
@@ -104,51 +108,98 @@ def cell_of(value: Any) -> int:
     return NO
 
 
+# ---- Buffers
+
+
+class _Spare:
+    """Buffers that are not in use. Each call takes one of its own, and gives it back.
+
+    A finalizer may do the same in between.
+    """
+
+    __slots__ = ("_make", "_unused")
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._unused: list[Any] = []
+
+    def take(self) -> Any:
+        try:
+            return self._unused.pop()
+        except IndexError:
+            return self._make()
+
+    def give_back(self, buffer: Any) -> None:
+        self._unused.append(buffer)
+
+
+def _array_of(letter: str, length: int | None) -> Any:
+    return _cffi_backend.new_array_type(_TYPES[letter], length)
+
+
+def _maker(letter: str, length: int) -> Callable[[], Any]:
+    kind = _array_of(letter, length)
+    return lambda: _cffi_backend.newp(kind)
+
+
 # ---- Many cells
 
+TO_THE_END = (1 << 63) - 1
 MOST_CELLS = 4096
-_Cells = _cffi_backend.new_array_type(_TYPES["a"], MOST_CELLS)
-_cells: list[Any] = []  # as _buffers
+_cells = _Spare(_maker("a", MOST_CELLS))
+_Cells = _array_of("a", None)
+
+
+def take_cells(count: int) -> Any:
+    """Room for so many of them."""
+    return _cells.take() if count <= MOST_CELLS else _cffi_backend.newp(_Cells, count)
+
+
+def give_cells_back(cells: Any) -> None:
+    if len(cells) == MOST_CELLS:
+        _cells.give_back(cells)
 
 
 def values_by(function: Callable[..., int], *arguments: Any) -> list[Any] | None:
     """What the function gives many of; None if it does not."""
-    try:
-        cells = _cells.pop()
-    except IndexError:
-        cells = _cffi_backend.newp(_Cells)
+    cells = _cells.take()
     count = function(*arguments, MOST_CELLS, cells)
     values = None if count < 0 else [value_of(cells[i]) for i in range(count)]
-    _cells.append(cells)
+    _cells.give_back(cells)
     return values
+
+
+def encode(values: list[Any], cells: Any) -> bool:
+    """Whether all of them have cells, which are put there."""
+    for place in range(len(values)):
+        cell = cell_of(values[place])
+        if cell == NO:
+            return False
+        cells[place] = cell
+    return True
 
 
 # ---- Texts that a cell refers to
 
-_Text = _cffi_backend.new_array_type(_TYPES["s"], _MOST_TEXT)
-# Not in use. Each call takes one of its own: a finalizer may read another text in between.
-_buffers: list[Any] = []
+_texts_room = _Spare(_maker("s", _MOST_TEXT))
 
 
 def text_by(function: Callable[..., int], *arguments: Any) -> str | None:
     """What the function copies out; None if it is no such text any more."""
-    try:
-        buffer = _buffers.pop()
-    except IndexError:
-        buffer = _cffi_backend.newp(_Text)
+    buffer = _texts_room.take()
     length = function(*arguments, buffer)
     text = None
     if length >= 0:
         text = _cffi_backend.unpack(buffer, length).decode("latin-1")
-    _buffers.append(buffer)
+    _texts_room.give_back(buffer)
     return text
 
 
 # ---- Entries of a dict
 
 KEYS, VALUES = 1, 2
-_Entry = _cffi_backend.new_array_type(_TYPES["a"], 4)
-_entries: list[Any] = []  # as _buffers
+_entry_kinds = (_array_of("a", 4), _array_of("s", _MOST_TEXT), _array_of("s", _MOST_TEXT))
+_entries = _Spare(lambda: tuple(_cffi_backend.newp(kind) for kind in _entry_kinds))
 
 
 def _given(cell: int, length: int, text: Any) -> Any:
@@ -159,10 +210,7 @@ def _given(cell: int, length: int, text: Any) -> Any:
 
 def entry_by(handle: int, cursor: int, parts: int) -> Any:
     """The next key, value or pair of both, by its parts; NO_ENTRY if C does not give it."""
-    try:
-        buffers = _entries.pop()
-    except IndexError:
-        buffers = tuple(_cffi_backend.newp(kind) for kind in (_Entry, _Text, _Text))
+    buffers = _entries.take()
     entry, key, value = buffers
     found = NO_ENTRY
     if dict_next(handle, cursor, parts, entry, key, value) != NO:
@@ -172,8 +220,32 @@ def entry_by(handle: int, cursor: int, parts: int) -> Any:
             found = _given(entry[2], entry[3], value)
         else:
             found = _given(entry[0], entry[1], key), _given(entry[2], entry[3], value)
-    _entries.append(buffers)
+    _entries.give_back(buffers)
     return found
 
 
 NO_ENTRY = object()
+
+# ---- Bytes
+
+_MOST_BYTES = 4096
+_bytes_room = _Spare(_maker("s", _MOST_BYTES))
+_Bytes = _array_of("s", None)
+
+
+def bytes_in(handle: int, start: int, stop: int) -> bytes | None:
+    """A copy of a byte array's slice; None if C does not give it."""
+    most = _MOST_BYTES
+    room = _bytes_room.take()
+    count = bytes_slice(handle, start, stop, most, room)
+    if count >= 0:
+        content: bytes = _cffi_backend.unpack(room, count)
+        _bytes_room.give_back(room)
+        return content
+    _bytes_room.give_back(room)
+    most = bytes_size(handle)
+    if most <= _MOST_BYTES:
+        return None
+    room = _cffi_backend.newp(_Bytes, most)
+    count = bytes_slice(handle, start, stop, most, room)
+    return None if count < 0 else _cffi_backend.unpack(room, count)

@@ -1,4 +1,4 @@
-"""PersistentDict, and iterators over dicts and sets, for PyPy's front: see front.py."""
+"""PersistentDict, PersistentSet and iterators over both, for PyPy's front: see front.py."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from nvm._pypy.core import (
     NO_ENTRY,
     TEXT,
     cell_of,
+    dict_delete,
+    dict_delete_at,
     dict_get,
     dict_get_at,
     dict_get_at_text,
@@ -20,7 +22,10 @@ from nvm._pypy.core import (
     dict_set,
     dict_set_at,
     dict_size,
+    dict_update,
     entry_by,
+    give_cells_back,
+    take_cells,
     text_by,
     value_of,
 )
@@ -28,9 +33,12 @@ from nvm._pypy.proxies import UNUSUAL, bind
 
 _dict_original_getitem = _core.PersistentDict.__getitem__
 _dict_original_setitem = _core.PersistentDict.__setitem__
-_dict_original_contains = _core.PersistentDict.__contains__
-_dict_original_len = _core.PersistentDict.__len__
+_dict_original_delitem = _core.PersistentDict.__delitem__
 _dict_original_get = _core.PersistentDict.get
+_dict_original_update = _core.PersistentDict.update
+_set_original_add = _core.PersistentSet.add
+_set_original_discard = _core.PersistentSet.discard
+_set_original_update = _core.PersistentSet.update
 
 
 # What _dict_found gives for a value: the bindings must look; it is not there.
@@ -78,45 +86,148 @@ def dict_front_get(self: Any, key: Any, default: Any = None, /) -> Any:
     return _dict_original_get(self, key, default)
 
 
-def dict_front_contains(self: Any, key: Any, /) -> bool:
+def _front_contains(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
+    def front_contains(self: Any, key: Any, /) -> bool:
+        kind = type(key)
+        try:
+            if kind is str and key.isascii():
+                answer = dict_has(self._p_handle, key.encode(), len(key))
+            elif kind is int:
+                answer = dict_has_at(self._p_handle, key)
+            else:
+                return original(self, key)  # type: ignore[no-any-return]
+        except UNUSUAL:
+            bind(self)
+        else:
+            if answer != NO:
+                return bool(answer != ABSENT)
+        return original(self, key)  # type: ignore[no-any-return]
+
+    return front_contains
+
+
+dict_front_contains = _front_contains(_core.PersistentDict.__contains__)
+set_front_contains = _front_contains(_core.PersistentSet.__contains__)
+
+
+def _stored(self: Any, key: Any, cell: int) -> bool:
     kind = type(key)
     try:
         if kind is str and key.isascii():
-            answer = dict_has(self._p_handle, key.encode(), len(key))
-        elif kind is int:
-            answer = dict_has_at(self._p_handle, key)
-        else:
-            return _dict_original_contains(self, key)
+            return bool(dict_set(self._p_handle, key.encode(), len(key), cell) != NO)
+        return kind is int and bool(dict_set_at(self._p_handle, key, cell) != NO)
     except UNUSUAL:
         bind(self)
-    else:
-        if answer != NO:
-            return bool(answer != ABSENT)
-    return _dict_original_contains(self, key)
+        return False
+
+
+def _deleted(self: Any, key: Any) -> int:
+    """1: done; ABSENT: the key is not there; NO: the bindings must look."""
+    kind = type(key)
+    answer: int = NO
+    try:
+        if kind is str and key.isascii():
+            answer = dict_delete(self._p_handle, key.encode(), len(key))
+        elif kind is int:
+            answer = dict_delete_at(self._p_handle, key)
+    except UNUSUAL:
+        bind(self)
+    return answer
 
 
 def dict_front_setitem(self: Any, key: Any, value: Any, /) -> None:
-    kind = type(key)
+    if not _stored(self, key, cell_of(value)):
+        _dict_original_setitem(self, key, value)
+
+
+def dict_front_delitem(self: Any, key: Any, /) -> None:
+    if _deleted(self, key) in (NO, ABSENT):
+        _dict_original_delitem(self, key)
+
+
+def set_front_add(self: Any, object: Any, /) -> None:
+    if not _stored(self, object, _NONE):
+        _set_original_add(self, object)
+
+
+def set_front_discard(self: Any, object: Any, /) -> None:
+    if _deleted(self, object) == NO:
+        _set_original_discard(self, object)
+
+
+_NONE = cell_of(None)
+_NUMBERS = 3  # of an entry
+
+
+def _entries(pairs: list[tuple[Any, Any]], numbers: Any) -> bytes | None:
+    """Puts their numbers there; the texts of their keys, or None if the bindings must look."""
+    texts = []
+    place = 0
+    for key, value in pairs:
+        cell = cell_of(value)
+        if cell == NO:
+            return None
+        if type(key) is str:
+            if not key.isascii():
+                return None
+            texts.append(key)
+            numbers[place] = len(key)
+        elif type(key) is int:
+            numbers[place] = -1
+            numbers[place + 1] = key
+        else:
+            return None
+        numbers[place + 2] = cell
+        place += _NUMBERS
+    return "".join(texts).encode()
+
+
+def _updated(self: Any, pairs: list[tuple[Any, Any]]) -> bool:
+    numbers = take_cells(_NUMBERS * len(pairs))
     try:
-        if kind is str and key.isascii():
-            if dict_set(self._p_handle, key.encode(), len(key), cell_of(value)) != NO:
-                return
-        elif kind is int and dict_set_at(self._p_handle, key, cell_of(value)) != NO:
-            return
+        texts = _entries(pairs, numbers)
+        return texts is not None and bool(
+            dict_update(self._p_handle, len(pairs), numbers, texts) != NO
+        )
     except UNUSUAL:
         bind(self)
-    _dict_original_setitem(self, key, value)
+        return False
+    finally:
+        give_cells_back(numbers)
 
 
-def dict_front_len(self: Any, /) -> int:
-    try:
-        size: int = dict_size(self._p_handle)
-    except AttributeError:
-        bind(self)
-    else:
-        if size >= 0:
-            return size
-    return _dict_original_len(self)
+def dict_front_update(self: Any, /, *arguments: Any, **keywords: Any) -> None:
+    plain = len(arguments) == 1 and not keywords and type(arguments[0]) is dict
+    if not plain or not _updated(self, list(arguments[0].items())):
+        _dict_original_update(self, *arguments, **keywords)
+
+
+# What is read without the user's code having a say.
+_PLAIN = (list, tuple, set, frozenset, dict)
+
+
+def set_front_update(self: Any, /, *others: Any) -> None:
+    plain = len(others) == 1 and type(others[0]) in _PLAIN
+    if not plain or not _updated(self, [(element, None) for element in others[0]]):
+        _set_original_update(self, *others)
+
+
+def _front_len(original: Callable[[Any], int]) -> Callable[[Any], int]:
+    def front_len(self: Any, /) -> int:
+        try:
+            size: int = dict_size(self._p_handle)
+        except AttributeError:
+            bind(self)
+        else:
+            if size >= 0:
+                return size
+        return original(self)
+
+    return front_len
+
+
+dict_front_len = _front_len(_core.PersistentDict.__len__)
+set_front_len = _front_len(_core.PersistentSet.__len__)
 
 
 # ---- Iteration

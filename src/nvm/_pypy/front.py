@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from nvm._pypy import dicts, lists, objects
+from nvm._pypy import arrays, dicts, lists, objects
 from nvm._pypy.proxies import (
     PersistentAttribute,
     PersistentByteArray,
@@ -49,20 +49,45 @@ OVERRIDES: Overrides = {
         "__setitem__": lists.list_front_setitem,
         "__len__": lists.list_front_len,
         "__iter__": lists.list_front_iter,
+        "__iadd__": lists.list_front_iadd,
         "append": lists.list_front_append,
+        "extend": lists.list_front_extend,
+        "pop": lists.list_front_pop,
+        "sort": lists.list_front_sort,
     },
     PersistentDict: {
         "__getitem__": dicts.dict_front_getitem,
         "__setitem__": dicts.dict_front_setitem,
+        "__delitem__": dicts.dict_front_delitem,
         "__contains__": dicts.dict_front_contains,
         "__iter__": dicts.dict_front_iter,
         "__len__": dicts.dict_front_len,
         "get": dicts.dict_front_get,
+        "update": dicts.dict_front_update,
     },
     PersistentDictKeys: {"__iter__": dicts.keys_front_iter},
     PersistentDictValues: {"__iter__": dicts.values_front_iter},
     PersistentDictItems: {"__iter__": dicts.items_front_iter},
-    PersistentSet: {"__iter__": dicts.set_front_iter},
+    PersistentSet: {
+        "__contains__": dicts.set_front_contains,
+        "__iter__": dicts.set_front_iter,
+        "__len__": dicts.set_front_len,
+        "add": dicts.set_front_add,
+        "discard": dicts.set_front_discard,
+        "update": dicts.set_front_update,
+    },
+    PersistentByteArray: {
+        "__getitem__": arrays.array_front_getitem,
+        "__setitem__": arrays.array_front_setitem,
+        "__contains__": arrays.array_front_contains,
+        "__len__": arrays.array_front_len,
+        "__add__": arrays.array_front_add,
+        "__iadd__": arrays.array_front_iadd,
+        "append": arrays.array_front_append,
+        "extend": arrays.array_front_extend,
+        "pop": arrays.array_front_pop,
+        **arrays.READING_METHODS,
+    },
     PersistentObject: {"__setattr__": objects.object_front_setattr},
     PersistentAttribute: {
         "__get__": objects.attribute_front_get,

@@ -6,15 +6,23 @@ from typing import Any, Callable
 
 from nvm import _core
 from nvm._pypy.core import (
+    ABSENT,
     NO,
     TEXT,
+    TO_THE_END,
     cell_of,
+    encode,
+    give_cells_back,
     list_append,
     list_get,
     list_get_text,
+    list_pop,
+    list_replace,
     list_set,
     list_size,
     list_slice,
+    list_splice,
+    take_cells,
     text_by,
     value_of,
     values_by,
@@ -26,6 +34,10 @@ _list_original_setitem = _core.PersistentList.__setitem__
 _list_original_len = _core.PersistentList.__len__
 _list_original_iter: Callable[..., Any] = _core.PersistentList.__iter__
 _list_original_append = _core.PersistentList.append
+_list_original_extend = _core.PersistentList.extend
+_list_original_iadd = _core.PersistentList.__iadd__
+_list_original_pop = _core.PersistentList.pop
+_list_original_sort = _core.PersistentList.sort
 
 
 def list_front_getitem(self: Any, index: Any, /) -> Any:
@@ -41,26 +53,47 @@ def list_front_getitem(self: Any, index: Any, /) -> Any:
                     return text
             elif cell != NO:
                 return value_of(cell)
-    elif type(index) is slice and (index.step is None or index.step == 1):
-        values = _sliced(self, index.start, index.stop)
-        if values is not None:
-            return values
+    elif type(index) is slice:
+        bounds = plain_bounds(index)
+        if bounds is not None:
+            try:
+                values = values_by(list_slice, self._p_handle, *bounds)
+            except UNUSUAL:
+                bind(self)
+            else:
+                if values is not None:
+                    return values
     return _list_original_getitem(self, index)
 
 
-_TO_THE_END = (1 << 63) - 1
-
-
-def _sliced(items: Any, start: Any, stop: Any) -> list[Any] | None:
+def plain_bounds(index: slice) -> tuple[int, int] | None:
+    """Start and stop of a slice that goes step by step; None for any other."""
+    start, stop, step = index.start, index.stop, index.step
+    if step is not None and (type(step) is not int or step != 1):
+        return None
     start = 0 if start is None else start
-    stop = _TO_THE_END if stop is None else stop
+    stop = TO_THE_END if stop is None else stop
     if type(start) is not int or type(stop) is not int:
         return None
+    return start, stop
+
+
+def _spliced(items: Any, start: int, stop: int, values: list[Any]) -> bool:
+    cells = take_cells(len(values))
     try:
-        return values_by(list_slice, items._p_handle, start, stop)
+        return (
+            encode(values, cells)
+            and list_splice(items._p_handle, start, stop, len(values), cells) != NO
+        )
     except UNUSUAL:
         bind(items)
-        return None
+        return False
+    finally:
+        give_cells_back(cells)
+
+
+# What is read without the user's code having a say.
+_PLAIN = (list, tuple)
 
 
 def list_front_setitem(self: Any, index: Any, value: Any, /) -> None:
@@ -70,6 +103,10 @@ def list_front_setitem(self: Any, index: Any, value: Any, /) -> None:
                 return
         except UNUSUAL:
             bind(self)
+    elif type(index) is slice and type(value) in _PLAIN:
+        bounds = plain_bounds(index)
+        if bounds is not None and _spliced(self, *bounds, list(value)):
+            return
     _list_original_setitem(self, index, value)
 
 
@@ -80,6 +117,62 @@ def list_front_append(self: Any, value: Any, /) -> None:
     except AttributeError:
         bind(self)
     _list_original_append(self, value)
+
+
+def list_front_extend(self: Any, iterable: Any, /) -> None:
+    if type(iterable) in _PLAIN and _spliced(self, TO_THE_END, TO_THE_END, list(iterable)):
+        return
+    _list_original_extend(self, iterable)
+
+
+def list_front_iadd(self: Any, other: Any, /) -> Any:
+    if type(other) in _PLAIN and _spliced(self, TO_THE_END, TO_THE_END, list(other)):
+        return self
+    return _list_original_iadd(self, other)
+
+
+def list_front_pop(self: Any, index: Any = -1, /) -> Any:
+    if type(index) is int:
+        try:
+            cell = list_pop(self._p_handle, index)
+        except UNUSUAL:
+            bind(self)
+        else:
+            if cell != NO:
+                return value_of(cell)
+    return _list_original_pop(self, index)
+
+
+def list_front_sort(self: Any, /, *arguments: Any, **keywords: Any) -> None:
+    # With a key the bindings, so that it is called once for each item whatever happens.
+    key, reverse = keywords.get("key"), keywords.get("reverse", False)
+    if arguments or key is not None or type(reverse) is not bool or len(keywords) > 2:
+        _list_original_sort(self, *arguments, **keywords)
+        return
+    answer = _sorted(self, reverse)
+    if answer == ABSENT:
+        raise ValueError("list modified during sort")
+    if answer == NO:
+        _list_original_sort(self, **keywords)
+
+
+def _sorted(items: Any, reverse: bool) -> int:
+    size = list_front_len(items)
+    before, after = take_cells(size), take_cells(size)
+    try:
+        count = list_slice(items._p_handle, 0, TO_THE_END, size, before)
+        values = [value_of(before[i]) for i in range(count)]
+        values.sort(reverse=reverse)
+        if count < 0 or not encode(values, after):
+            return NO
+        answer: int = list_replace(items._p_handle, count, before, after)
+        return answer
+    except (AttributeError, TypeError):  # not bound yet; items that have no order
+        bind(items)
+        return NO
+    finally:
+        give_cells_back(before)
+        give_cells_back(after)
 
 
 def list_front_len(self: Any, /) -> int:

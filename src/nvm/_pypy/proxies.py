@@ -73,11 +73,12 @@ _set_handle: dict[type, Callable[[Any, int], None]] = {
         PersistentList,
         PersistentDict,
         PersistentSet,
+        PersistentByteArray,
         PersistentObject,
     )
 }
 
-# What the first access of a list, dict or set raises, for want of the slot; and what an integer
+# What the first access of a container raises, for want of the slot; and what an integer
 # that C does not have raises.
 UNUSUAL = (AttributeError, OverflowError)
 

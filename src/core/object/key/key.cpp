@@ -115,6 +115,10 @@ int compare(const Pool& pool, const StoredKey& a, const StoredKey& b) {
 }
 
 bool equal(const Pool& pool, const Value& value, Cell stored) {
+  // An integer that fits a cell has no other form.
+  if (value.kind == Value::Kind::cell && stored.kind() == Cell::Kind::integer &&
+      Cell(value.bits).kind() == Cell::Kind::integer)
+    return value.bits == stored.bits();
   const Term term = Term::of(pool, value);
   if (term.is_container()) hash_of(pool, term);
   return compare(pool, term, Term::of(pool, stored)) == 0;

@@ -1,0 +1,136 @@
+// Lists in the C interface.
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "capi/calls.h"
+#include "object/list/list.h"
+
+using namespace nvm::capi;  // NOLINT(google-build-using-namespace): the functions are outside of it
+
+namespace {
+
+namespace list = nvm::object::list;
+
+// Blank if it is not there.
+Cell list_cell(Pool& pool, Offset offset, int64_t index) {
+  const auto place = place_in(list::size(pool, offset), index);
+  return place ? list::get(pool, offset, *place) : Cell();
+}
+
+// All of them as they are given out, or -1.
+int64_t copy_cells(Pool& pool, std::span<const uint64_t> cells, int64_t* to) {
+  for (const uint64_t bits : cells) {
+    const int64_t given = answer(pool, Cell(bits));
+    if (given == kNo || given == kText) return kNoSize;
+    *to++ = given;
+  }
+  return static_cast<int64_t>(cells.size());
+}
+
+// What takes cells, if all of them can be stored.
+std::vector<Value> values_of(std::span<const int64_t> cells) {
+  std::vector<Value> values;
+  if (!std::ranges::all_of(cells, storable)) return values;
+  values.reserve(cells.size());
+  for (const int64_t cell : cells) values.push_back(value_of(cell));
+  return values;
+}
+
+std::span<const int64_t> span_of(const int64_t* cells, int64_t count) noexcept {
+  return {cells, static_cast<size_t>(count)};
+}
+
+}  // namespace
+
+extern "C" {
+
+int64_t nvm_list_size(int64_t handle) noexcept {
+  return reading(handle, kNoSize, [](Pool& pool, Offset offset) {
+    return static_cast<int64_t>(list::size(pool, offset));
+  });
+}
+
+int64_t nvm_list_get(int64_t handle, int64_t index) noexcept {
+  return reading(handle, kNo, [&](Pool& pool, Offset offset) {
+    return answer(pool, list_cell(pool, offset, index));
+  });
+}
+
+int64_t nvm_list_get_text(int64_t handle, int64_t index, char* text) noexcept {
+  return reading(handle, kNoSize, [&](Pool& pool, Offset offset) {
+    return copy_text(pool, list_cell(pool, offset, index), text);
+  });
+}
+
+int64_t nvm_list_set(int64_t handle, int64_t index, int64_t cell) noexcept {
+  if (!storable(cell)) return kNo;
+  return changing(handle, kNo, [&](Operation& op, Offset offset) {
+    const auto place = place_in(list::size(op.pool(), offset), index);
+    if (!place) return kNo;
+    list::set(op, offset, *place, value_of(cell));
+    return kDone;
+  });
+}
+
+int64_t nvm_list_append(int64_t handle, int64_t cell) noexcept {
+  if (!storable(cell)) return kNo;
+  return changing(handle, kNo, [&](Operation& op, Offset offset) {
+    list::append(op, offset, value_of(cell));
+    return kDone;
+  });
+}
+
+int64_t nvm_list_slice(int64_t handle, int64_t start, int64_t stop, int64_t most,
+                       int64_t* cells) noexcept {
+  return reading(handle, kNoSize, [&](Pool& pool, Offset offset) {
+    const std::span<const uint64_t> all = list::cells(pool, offset);
+    const auto [begin, end] = range_in(all.size(), start, stop);
+    if (end - begin > static_cast<uint64_t>(most)) return kNoSize;
+    return copy_cells(pool, all.subspan(begin, end - begin), cells);
+  });
+}
+
+int64_t nvm_list_pop(int64_t handle, int64_t index) noexcept {
+  return changing(handle, kNo, [&](Operation& op, Offset offset) {
+    const uint64_t size = list::size(op.pool(), offset);
+    const auto place = place_in(size, index);
+    if (!place) return kNo;
+    const int64_t popped = answer(op.pool(), list::get(op.pool(), offset, *place));
+    if (popped == kNo || popped == kText) return kNo;
+    if (*place + 1 == size) {
+      list::pop(op, offset);
+    } else {
+      list::splice(op, offset, *place, *place + 1, {});
+    }
+    return popped;
+  });
+}
+
+int64_t nvm_list_splice(int64_t handle, int64_t start, int64_t stop, int64_t count,
+                        const int64_t* cells) noexcept {
+  return changing(handle, kNo, [&](Operation& op, Offset offset) {
+    const std::vector<Value> values = values_of(span_of(cells, count));
+    if (values.size() != static_cast<size_t>(count)) return kNo;
+    const auto [begin, end] = range_in(list::size(op.pool(), offset), start, stop);
+    if (!values.empty() || begin != end) list::splice(op, offset, begin, end, values);
+    return kDone;
+  });
+}
+
+int64_t nvm_list_replace(int64_t handle, int64_t count, const int64_t* before,
+                         const int64_t* after) noexcept {
+  return changing(handle, kNo, [&](Operation& op, Offset offset) {
+    const std::vector<Value> values = values_of(span_of(after, count));
+    if (values.size() != static_cast<size_t>(count)) return kNo;
+    const auto same = [](uint64_t bits, int64_t cell) {
+      return static_cast<int64_t>(bits) == cell;
+    };
+    if (!std::ranges::equal(list::cells(op.pool(), offset), span_of(before, count), same))
+      return kAbsent;
+    list::set_strided(op, offset, 0, 1, values);
+    return kDone;
+  });
+}
+
+}  // extern "C"
