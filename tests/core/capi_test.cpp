@@ -7,6 +7,7 @@
 
 #include "capi/front.h"
 #include "core/pool_fixture.h"
+#include "object/bytearray/bytearray.h"
 #include "object/dict/dict.h"
 #include "object/record/class_table.h"
 #include "object/record/record.h"
@@ -135,6 +136,80 @@ TEST_F(CInterface, ChangesListsAsTheOperationsDo) {
   EXPECT_EQ(nvm_list_size(items), 3);
   EXPECT_EQ(nvm_list_get(items, 0), integer(3));
   EXPECT_EQ(nvm_list_get(items, 2), bits(Cell::boolean(true)));
+}
+
+TEST_F(CInterface, ReadsAndChangesByteArrays) {
+  set_root(values.bytearray("hello"));
+  const int64_t array = handle();
+  std::array<char, 8> room{};
+  const auto slice = [&](int64_t start, int64_t stop, int64_t most = 8) {
+    const int64_t count = nvm_bytes_slice(array, start, stop, most, room.data());
+    return count < 0 ? std::string("no") : std::string(room.data(), static_cast<size_t>(count));
+  };
+  EXPECT_EQ(nvm_bytes_size(array), 5);
+  EXPECT_EQ(nvm_bytes_get(array, -1), 'o');
+  for (const int64_t index : {int64_t{5}, int64_t{-6}, INT64_MIN, INT64_MAX})
+    EXPECT_EQ(nvm_bytes_get(array, index), -1) << index;
+  EXPECT_EQ(slice(1, -1), "ell");
+  EXPECT_EQ(slice(3, 2), "");
+  EXPECT_EQ(slice(0, INT64_MAX, 4), "no");
+  EXPECT_EQ(nvm_bytes_set(array, 0, 'j'), 1);
+  EXPECT_EQ(nvm_bytes_set(array, 5, 'j'), kNo);
+  EXPECT_EQ(nvm_bytes_set(array, 0, 256), kNo);
+  EXPECT_EQ(nvm_bytes_append(array, '!'), 1);
+  EXPECT_EQ(nvm_bytes_splice(array, 1, 3, "u", 1), 1);
+  EXPECT_EQ(slice(0, INT64_MAX), "julo!");
+  EXPECT_EQ(nvm_bytes_pop(array, 0), 'j');
+  EXPECT_EQ(nvm_bytes_pop(array, 4), -1);
+  EXPECT_EQ(slice(0, INT64_MAX), "ulo!");
+}
+
+TEST_F(CInterface, LeavesTheSizeOfAnExportedByteArray) {
+  set_root(values.bytearray("hello"));
+  const int64_t array = handle();
+  heap::Export* const exported = heap::read(pool(), [&] {
+    const bytearray::Place place = bytearray::place(pool(), root_object());
+    return pool().exports().open(place.block, place.begin, place.size);
+  });
+  EXPECT_EQ(nvm_bytes_append(array, '!'), kNo);
+  EXPECT_EQ(nvm_bytes_pop(array, -1), -1);
+  EXPECT_EQ(nvm_bytes_splice(array, 0, 2, "abc", 3), kNo);
+  EXPECT_EQ(nvm_bytes_splice(array, 0, 2, "ab", 2), 1);
+  pool().exports().close(exported);
+  EXPECT_EQ(nvm_bytes_append(array, '!'), 1);
+}
+
+TEST_F(CInterface, ChangesManyItemsOfLists) {
+  const int64_t items = list({Values::integer(3), Values::integer(1), values.list()});
+  const std::array two{integer(7), bits(Cell::none())};
+  EXPECT_EQ(nvm_list_splice(items, 2, INT64_MAX, 2, two.data()), 1);
+  EXPECT_EQ(nvm_list_size(items), 4);
+  const std::array bad{integer(7), kText};
+  EXPECT_EQ(nvm_list_splice(items, 0, 0, 2, bad.data()), kNo);
+  EXPECT_EQ(nvm_list_pop(items, -1), bits(Cell::none()));
+  EXPECT_EQ(nvm_list_pop(items, 3), kNo);
+  const std::array before{integer(3), integer(1), integer(7)};
+  const std::array after{integer(1), integer(3), integer(7)};
+  EXPECT_EQ(nvm_list_replace(items, 3, before.data(), after.data()), 1);
+  EXPECT_EQ(nvm_list_replace(items, 3, before.data(), after.data()), kAbsent);
+  EXPECT_EQ(nvm_list_replace(items, 2, after.data(), after.data()), kAbsent);
+  EXPECT_EQ(nvm_list_get(items, 0), integer(1));
+}
+
+TEST_F(CInterface, SetsManyEntriesAndDeletesThem) {
+  const int64_t entries = dict({values.str("a"), Values::integer(1)});
+  const std::array<int64_t, 6> two{6, 0, integer(5), -1, 9, bits(Cell::none())};
+  EXPECT_EQ(nvm_dict_update(entries, 2, two.data(), "abcdef"), 1);
+  EXPECT_EQ(nvm_dict_size(entries), 3);
+  EXPECT_EQ(dict_get(entries, "abcdef"), integer(5));
+  EXPECT_EQ(nvm_dict_get_at(entries, 9), bits(Cell::none()));
+  const std::array<int64_t, 6> bad{-1, 10, integer(1), -1, 11, kText};
+  EXPECT_EQ(nvm_dict_update(entries, 2, bad.data(), ""), kNo);
+  EXPECT_EQ(nvm_dict_size(entries), 3);
+  EXPECT_EQ(nvm_dict_delete(entries, "abcdef", 6), 1);
+  EXPECT_EQ(nvm_dict_delete(entries, "abcdef", 6), kAbsent);
+  EXPECT_EQ(nvm_dict_delete_at(entries, 9), 1);
+  EXPECT_EQ(nvm_dict_size(entries), 1);
 }
 
 TEST_F(CInterface, TakesNoCellThatSomethingWouldOwn) {

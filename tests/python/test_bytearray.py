@@ -12,14 +12,13 @@ from typing import Any, Callable
 import pytest
 
 import nvm
-from interpreter import cpython_only
+from interpreter import CPYTHON
 from nvm.pmemobj import PersistentByteArray, PersistentObjectPool
 from outcome import outcome, plain, undone
 
 Pool = PersistentObjectPool
 Reopen = Callable[[Pool], Pool]
 Operation = Callable[[Any], Any]
-pytestmark = cpython_only("they have no buffers there yet")
 
 CONTENTS: list[bytes] = [
     b"",
@@ -180,6 +179,15 @@ for bounds in [*SLICES, (None, None, 0)]:
         )
 for times in [-1, 0, 1, 3, "a"]:
     CHANGING[f"*= {times!r}"] = lambda b, times=times: operator.imul(b, times)
+
+# What PyPy's built-in refuses, or refuses with another error than CPython's, which ours is like.
+if not CPYTHON:
+    READING.pop("percent")
+    CHANGING.pop(f"remove {10**30!r}")
+    for bounds in [*SLICES, (None, None, 0)]:
+        for value in [b"", "text", 3]:
+            if bounds[2] not in (None, 1):
+                CHANGING.pop(f"slice {bounds!r} = {value!r}")
 
 
 def parametrize(operations: dict[str, Operation]) -> Any:
@@ -345,8 +353,8 @@ def test_it_has_every_method_of_bytearray(pool: Pool) -> None:
     missing = set(dir(bytearray)) - set(dir(PersistentByteArray))
     assert missing <= {"__alloc__", "__release_buffer__", "__buffer__", "resize", "__rmod__"}
     assert isinstance(pool.new(PersistentByteArray), collections.abc.MutableSequence)
-    for name in ("find", "split", "decode", "append"):
-        assert getattr(PersistentByteArray, name).__doc__
+    for name in ("find", "split", "decode", "append"):  # PyPy shows no docstrings of C
+        assert getattr(PersistentByteArray, name).__doc__ or not CPYTHON
 
 
 def test_large_ones(pool: Pool, reopen: Reopen) -> None:

@@ -132,6 +132,27 @@ def array_front_pop(self: Any, index: Any = -1, /) -> int:
 
 # ---- What only reads: the built-in does it, on a copy
 
+_WRITABLE, _FULL = 0x1, 0x11C  # PyBUF_WRITABLE, and what PyPy's memoryview() asks for
+
+
+def array_buffer(self: Any, flags: int, /) -> memoryview:
+    """For who reads it at once: a copy.
+
+    PyPy calls it where CPython looks for a buffer. A TypeError lets bytes() and bytearray() go on
+    by iteration.
+    """
+    if flags & _WRITABLE or flags == _FULL:
+        array_front_len(self)  # what is wrong with it is an error before that
+        raise TypeError(
+            "PyPy does not tell when a view of a PersistentByteArray ends: there is none; read and "
+            "write slices"
+        )
+    content = _copy(self, 0, TO_THE_END)
+    return memoryview(bytes(_array_original_getitem(self, _ALL)) if content is None else content)
+
+
+_ALL = slice(None)
+
 
 def array_front_contains(self: Any, item: Any, /) -> bool:
     if type(item) in (int, bytes, bytearray):
