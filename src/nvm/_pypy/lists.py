@@ -146,7 +146,8 @@ def list_front_pop(self: Any, index: Any = -1, /) -> Any:
 def list_front_sort(self: Any, /, *arguments: Any, **keywords: Any) -> None:
     # With a key the bindings, so that it is called once for each item whatever happens.
     key, reverse = keywords.get("key"), keywords.get("reverse", False)
-    if arguments or key is not None or type(reverse) is not bool or len(keywords) > 2:
+    known = keywords.keys() <= {"key", "reverse"}
+    if arguments or not known or key is not None or type(reverse) is not bool:
         _list_original_sort(self, *arguments, **keywords)
         return
     answer = _sorted(self, reverse)
