@@ -6,9 +6,11 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <thread>
 #include <utility>
 
+#include "crash/mix.h"
 #include "forwarding_file.h"
 
 namespace nvm::crash {
@@ -147,6 +149,13 @@ void DiskRecorder::pause_if_held(const std::string& path) {
 
 // ---- Media
 
+uint64_t hash_of(const Files& files) {
+  uint64_t hash = 0;
+  for (const auto& [path, content] : files)
+    hash = mix(mix(hash + std::hash<std::string>()(path)) + content.hash());
+  return hash;
+}
+
 void DiskMedia::apply(Files& files, const DiskEvent& event) {
   SparseFile& file = files[event.path];
   if (event.kind == DiskEvent::Kind::truncated) {
@@ -220,6 +229,12 @@ bool DiskMedia::advance() {
 uint64_t DiskMedia::acknowledged(uint64_t caller) const {
   const auto found = acknowledged_.find(caller);
   return found == acknowledged_.end() ? 0 : found->second;
+}
+
+uint64_t DiskMedia::hash_of_history() const {
+  uint64_t hash = 0;
+  for (const auto& [caller, steps] : acknowledged_) hash = mix(mix(hash + caller) + steps);
+  return hash;
 }
 
 Outcome DiskMedia::decide(Choice choice, std::mt19937_64& random) const {

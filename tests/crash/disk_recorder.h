@@ -85,6 +85,9 @@ class DiskRecorder final : public backend::DiskObserver {
 // Files by their paths.
 using Files = std::map<std::string, SparseFile>;
 
+// Of names and contents.
+uint64_t hash_of(const Files& files);
+
 // Which of the undecided writes are on the medium.
 enum class Choice { none, all, first_half, last_half, any, torn };
 
@@ -106,6 +109,8 @@ class DiskMedia {
   bool advance();
   size_t position() const noexcept { return position_; }
   uint64_t acknowledged(uint64_t caller = 0) const;
+  // Of who was told of how many steps.
+  uint64_t hash_of_history() const;
   bool undecided() const noexcept { return !pending_.empty() || name_ != nullptr; }
   Outcome decide(Choice choice, std::mt19937_64& random) const;
   Files build(const Outcome& outcome) const;

@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
+#include <functional>
+#include <map>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -22,6 +25,8 @@
 #include "crash/disk_recorder.h"
 #include "crash/dump.h"
 #include "crash/journal_folder.h"
+#include "crash/mix.h"
+#include "crash/reused_file.h"
 #include "crash/workload.h"
 
 namespace nvm::crash {
@@ -44,12 +49,24 @@ inline uint64_t stride() {
   return effort == nullptr || std::string(effort) == "slice" ? 23 : 1;
 }
 
+using Clock = std::chrono::steady_clock;
+
 class JournalCrash : public JournalFolder {
  protected:
+  void SetUp() override {
+    JournalFolder::SetUp();
+    for (const std::string& path : {pool_path(), journal_name()}) laid_out_.try_emplace(path, path);
+  }
   void TearDown() override {
+    laid_out_.clear();
     JournalFolder::TearDown();
-    std::printf("[   STATES ] %llu judged, seed %llu\n", static_cast<unsigned long long>(states_),
-                static_cast<unsigned long long>(seed_));
+    const std::chrono::duration<double> spent = Clock::now() - begun_;
+    std::printf(
+        "[   STATES ] %llu judged, %zu distinct media, %llu not judged again, seed %llu, %.1f s, "
+        "%.0f distinct/s\n",
+        static_cast<unsigned long long>(states_), media_.size(),
+        static_cast<unsigned long long>(repeated_), static_cast<unsigned long long>(seed_),
+        spent.count(), static_cast<double>(media_.size()) / spent.count());
   }
 
   std::string journal_name() const { return pool_path() + ".journal"; }
@@ -140,6 +157,7 @@ class JournalCrash : public JournalFolder {
   // What is wrong with the first medium that is; empty if none is.
   std::string first_complaint(const std::vector<DiskEvent>& events) {
     std::mt19937_64 random(seed_);
+    judged_.clear();
     DiskMedia media(before_, events);
     const uint64_t every = events_between_cuts();
     do {
@@ -191,13 +209,28 @@ class JournalCrash : public JournalFolder {
     return folder;
   }
 
-  void lay_out(const Files& files) const {
-    std::filesystem::remove(journal_name());
-    std::filesystem::remove(pool_path());
-    for (const auto& [path, content] : files) content.save(path);
+  void lay_out(const Files& files) {
+    for (auto& [path, file] : laid_out_) {
+      const auto found = files.find(path);
+      if (found == files.end()) {
+        file.vanish();
+      } else {
+        file.become(found->second);
+      }
+    }
+  }
+
+  // Whether a medium of which that much is expected was not judged yet. It counts as judged then.
+  bool is_news(const Files& files, uint64_t expected) {
+    const uint64_t medium = hash_of(files);
+    const bool news = judged_.insert(mix(medium + expected)).second;
+    if (!news) ++repeated_;
+    media_.insert(medium);
+    return news;
   }
 
   std::string judge(const Files& files, const DiskMedia& media, std::mt19937_64& random) {
+    if (!is_news(files, media.hash_of_history())) return {};
     std::string found;
     std::string complaint = complaint_about_cut(files, media, found);
     if (complaint.empty() && random() % kSecondCuts == 0)
@@ -265,11 +298,14 @@ class JournalCrash : public JournalFolder {
       events = recorder.take();
     }
     DiskMedia media(files, events);
+    const uint64_t hash_of_expected = std::hash<std::string>()(expected);
     const uint64_t every = events.size() / kCutsOfRecovery + 1;
     do {
       if (random() % every != 0) continue;
       for (const Choice choice : {Choice::all, Choice::any, Choice::torn}) {
-        wrong_ = media.build(media.decide(choice, random));
+        const Files again = media.build(media.decide(choice, random));
+        if (!is_news(again, hash_of_expected)) continue;
+        wrong_ = again;
         lay_out(wrong_);
         ++states_;
         const std::string complaint = complaint_about(
@@ -290,7 +326,12 @@ class JournalCrash : public JournalFolder {
   Files before_;
   Files wrong_;
   std::vector<std::string> losses_;  // of that
+  std::map<std::string, ReusedFile> laid_out_;  // what a judge opens
+  std::unordered_set<uint64_t> judged_;         // of this history
+  std::unordered_set<uint64_t> media_;          // of any
   uint64_t states_ = 0;
+  uint64_t repeated_ = 0;
+  Clock::time_point begun_ = Clock::now();
   uint64_t seed_ = number_from("NVM_CRASH_SEED", 20240229);
 };
 

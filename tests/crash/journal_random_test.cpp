@@ -100,8 +100,6 @@ class RandomChanges {
   std::vector<size_t> sizes_;  // of the list's items, as new_size() has them
 };
 
-using Clock = std::chrono::steady_clock;
-
 // Two of them, as the processes that share the tests are.
 class JournalRandom : public JournalCrash, public testing::WithParamInterface<uint64_t> {};
 

@@ -4,15 +4,10 @@
 #include <cstddef>
 #include <cstring>
 
+#include "crash/mix.h"
+
 namespace nvm::crash {
 namespace {
-
-// The finalizer of MurmurHash3 (public domain).
-uint64_t mix(uint64_t value) {
-  value = (value ^ (value >> 33)) * 0xff51afd7ed558ccdULL;
-  value = (value ^ (value >> 33)) * 0xc4ceb9fe1a85ec53ULL;
-  return value ^ (value >> 33);
-}
 
 uint64_t hash_line(uint64_t line, const char* bytes) {
   uint64_t hash = mix(line + 1);

@@ -8,9 +8,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "crash/mix.h"
 
 namespace nvm::crash {
 
@@ -61,6 +65,35 @@ class SparseFile {
     }
   }
 
+  // Calls visit(offset, bytes, length) for each page that takes room.
+  template <class Visit>
+  void for_each_page(Visit visit) const {
+    for (size_t i = 0; i < pages_.size(); ++i)
+      if (pages_[i]) visit(i * kPage, pages_[i]->data(), std::min(kPage, size_ - i * kPage));
+  }
+
+  // Calls visit(begin, end) for each range of pages in [begin, end) that take none.
+  template <class Visit>
+  void for_each_hole(uint64_t begin, uint64_t end, Visit visit) const {
+    const size_t last = std::min<size_t>((end + kPage - 1) / kPage, pages_.size());
+    for (size_t i = begin / kPage; i < last; ++i) {
+      const size_t first = i;
+      while (i < last && !pages_[i]) ++i;
+      if (i != first) visit(first * kPage, i * kPage);
+    }
+  }
+
+  // Of size and bytes.
+  uint64_t hash() const {
+    uint64_t hash = mix(size_);
+    for (size_t i = 0; i < pages_.size(); ++i) {
+      if (!pages_[i]) continue;
+      if (pages_[i]->hash == 0) pages_[i]->hash = hash_of(*pages_[i]);
+      if (pages_[i]->hash != kHashOfZeros) hash ^= mix(pages_[i]->hash + i);
+    }
+    return hash;
+  }
+
   // What is added is zeros.
   void resize(uint64_t size) {
     if (size < size_ && size % kPage != 0) {
@@ -102,7 +135,16 @@ class SparseFile {
   }
 
  private:
-  using Page = std::array<char, kPage>;
+  struct Page : std::array<char, kPage> {
+    uint64_t hash = 0;  // 0: not known
+  };
+  static constexpr uint64_t kHashOfZeros = 1;
+
+  static uint64_t hash_of(const Page& page) {
+    if (is_zero(page.data(), kPage)) return kHashOfZeros;
+    const uint64_t hash = std::hash<std::string_view>()({page.data(), kPage});
+    return hash > kHashOfZeros ? hash : ~hash;
+  }
 
   Page& own_page(uint64_t index) {
     std::shared_ptr<Page>& page = pages_[index];
@@ -111,6 +153,7 @@ class SparseFile {
     } else if (page.use_count() > 1) {
       page = std::make_shared<Page>(*page);
     }
+    page->hash = 0;
     return *page;
   }
 
