@@ -72,15 +72,15 @@ class SparseFile {
       if (pages_[i]) visit(i * kPage, pages_[i]->data(), std::min(kPage, size_ - i * kPage));
   }
 
+  // Calls visit(begin, end) for each range of pages that take room.
+  template <class Visit>
+  void for_each_part(Visit visit) const {
+    for_each_range(true, 0, size_, visit);
+  }
   // Calls visit(begin, end) for each range of pages in [begin, end) that take none.
   template <class Visit>
   void for_each_hole(uint64_t begin, uint64_t end, Visit visit) const {
-    const size_t last = std::min<size_t>((end + kPage - 1) / kPage, pages_.size());
-    for (size_t i = begin / kPage; i < last; ++i) {
-      const size_t first = i;
-      while (i < last && !pages_[i]) ++i;
-      if (i != first) visit(first * kPage, i * kPage);
-    }
+    for_each_range(false, begin, end, visit);
   }
 
   // Of size and bytes.
@@ -107,13 +107,17 @@ class SparseFile {
     pages_.resize((size + kPage - 1) / kPage);
   }
 
-  // Grows the file if it ends before.
+  // Grows the file if it ends before. Whole pages of zeros take no room.
   void write(uint64_t offset, const char* bytes, uint64_t length) {
     if (offset + length > size_) resize(offset + length);
     while (length != 0) {
       const uint64_t in_page = offset % kPage;
       const uint64_t part = std::min(length, kPage - in_page);
-      std::memcpy(own_page(offset / kPage).data() + in_page, bytes, part);
+      if (part == kPage && is_zero(bytes, part)) {
+        pages_[offset / kPage].reset();
+      } else {
+        std::memcpy(own_page(offset / kPage).data() + in_page, bytes, part);
+      }
       offset += part;
       bytes += part;
       length -= part;
@@ -144,6 +148,16 @@ class SparseFile {
     if (is_zero(page.data(), kPage)) return kHashOfZeros;
     const uint64_t hash = std::hash<std::string_view>()({page.data(), kPage});
     return hash > kHashOfZeros ? hash : ~hash;
+  }
+
+  template <class Visit>
+  void for_each_range(bool room, uint64_t begin, uint64_t end, Visit visit) const {
+    const size_t last = std::min<size_t>((end + kPage - 1) / kPage, pages_.size());
+    for (size_t i = begin / kPage; i < last; ++i) {
+      const size_t first = i;
+      while (i < last && (pages_[i] != nullptr) == room) ++i;
+      if (i != first) visit(first * kPage, i * kPage);
+    }
   }
 
   Page& own_page(uint64_t index) {
