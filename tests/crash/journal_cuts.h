@@ -325,7 +325,7 @@ class JournalCrash : public JournalFolder {
   std::vector<DiskEvent> events_;
   Files before_;
   Files wrong_;
-  std::vector<std::string> losses_;  // of that
+  std::vector<std::string> losses_;             // of that
   std::map<std::string, ReusedFile> laid_out_;  // what a judge opens
   std::unordered_set<uint64_t> judged_;         // of this history
   std::unordered_set<uint64_t> media_;          // of any
