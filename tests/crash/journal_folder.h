@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -19,10 +18,6 @@ namespace nvm::crash {
 class JournalFolder : public ::testing::Test {
  protected:
   void SetUp() override {
-    // Each opening takes and frees memory for 1,024 lanes: it stays with the process.
-    constexpr int much = 1 << 30;
-    ::mallopt(M_TRIM_THRESHOLD, much);
-    ::mallopt(M_MMAP_THRESHOLD, much);
     char name[] = "/dev/shm/nvm-journal-XXXXXX";
     folder_ = ::mkdtemp(name);
     half_bytes_ =

@@ -40,10 +40,6 @@ void ReusedFile::become(const SparseFile& content) {
   vanish();
   resize(content.size());
   punch_holes(content);
-  // All at once: a page fault for each costs more than what is done here.
-  content.for_each_part([this](uint64_t begin, uint64_t end) {
-    check(madvise(mapping_ + begin, end - begin, MADV_POPULATE_WRITE) == 0, "madvise");
-  });
   content.for_each_page([this](uint64_t offset, const char* bytes, uint64_t length) {
     if (std::memcmp(mapping_ + offset, bytes, length) != 0)
       std::memcpy(mapping_ + offset, bytes, length);

@@ -72,15 +72,15 @@ class SparseFile {
       if (pages_[i]) visit(i * kPage, pages_[i]->data(), std::min(kPage, size_ - i * kPage));
   }
 
-  // Calls visit(begin, end) for each range of pages that take room.
-  template <class Visit>
-  void for_each_part(Visit visit) const {
-    for_each_range(true, 0, size_, visit);
-  }
   // Calls visit(begin, end) for each range of pages in [begin, end) that take none.
   template <class Visit>
   void for_each_hole(uint64_t begin, uint64_t end, Visit visit) const {
-    for_each_range(false, begin, end, visit);
+    const size_t last = std::min<size_t>((end + kPage - 1) / kPage, pages_.size());
+    for (size_t i = begin / kPage; i < last; ++i) {
+      const size_t first = i;
+      while (i < last && !pages_[i]) ++i;
+      if (i != first) visit(first * kPage, i * kPage);
+    }
   }
 
   // Of size and bytes.
@@ -148,16 +148,6 @@ class SparseFile {
     if (is_zero(page.data(), kPage)) return kHashOfZeros;
     const uint64_t hash = std::hash<std::string_view>()({page.data(), kPage});
     return hash > kHashOfZeros ? hash : ~hash;
-  }
-
-  template <class Visit>
-  void for_each_range(bool room, uint64_t begin, uint64_t end, Visit visit) const {
-    const size_t last = std::min<size_t>((end + kPage - 1) / kPage, pages_.size());
-    for (size_t i = begin / kPage; i < last; ++i) {
-      const size_t first = i;
-      while (i < last && (pages_[i] != nullptr) == room) ++i;
-      if (i != first) visit(first * kPage, i * kPage);
-    }
   }
 
   Page& own_page(uint64_t index) {
