@@ -256,6 +256,14 @@ TEST_F(JournalCrash, AWrongStateIsShrunk) {
   EXPECT_EQ(losses_.size(), 1u);
 }
 
+TEST_F(JournalCrash, AWrongStateIsKept) {
+  EXPECT_NE(complaint_without(journal::Rule::records_are_synced, [this] { run(list_changes()); }),
+            "");
+  const std::string folder = keep_wrong();
+  EXPECT_EQ(hash_of(kept_in(folder)), hash_of(wrong_));
+  std::filesystem::remove_all(folder);
+}
+
 // ---- Each rule left out is noticed; those of space.h are in tests/core/journal_space_test.cpp
 
 struct LeftOut {

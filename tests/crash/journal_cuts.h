@@ -200,13 +200,22 @@ class JournalCrash : public JournalFolder {
     return cuts_to_one() * (events_.size() / most_events + 1);
   }
 
-  // The files of the state that was judged last: JournalReplay takes them.
+  // The files of the state that was judged last: AKeptStateIsSound takes them.
   std::string keep_wrong() const {
     char name[] = "/tmp/nvm-wrong-state-XXXXXX";
     const std::string folder = ::mkdtemp(name);
     for (const auto& [path, content] : wrong_)
       content.save(folder + "/" + std::filesystem::path(path).filename().string());
     return folder;
+  }
+
+  // What was kept there, as the files of this test.
+  Files kept_in(const std::string& folder) const {
+    Files files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      files[folder_ + "/" + entry.path().filename().string()] =
+          SparseFile::read(entry.path().string());
+    return files;
   }
 
   void lay_out(const Files& files) {

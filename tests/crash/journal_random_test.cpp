@@ -135,7 +135,9 @@ TEST_F(JournalCrash, AFullPoolUsesWhatLiesBesideReservations) {
 TEST_F(JournalCrash, AKeptStateIsSound) {
   const char* const kept = std::getenv("NVM_CRASH_REPLAY");
   if (kept == nullptr) GTEST_SKIP() << "NVM_CRASH_REPLAY names no folder";
-  std::filesystem::copy(kept, folder_, std::filesystem::copy_options::overwrite_existing);
+  const Files files = kept_in(kept);
+  ASSERT_TRUE(files.contains(pool_path())) << kept << " has no pool";
+  lay_out(files);
   EXPECT_EQ(complaint_about([](Pool& pool) {
               std::printf("%s\n", dump(pool).c_str());
               return std::string();
