@@ -216,6 +216,7 @@ class Decoded {
   // What the word points to, in its low bits: a PyObject, a Handle that is pinned, an owned Tree.
   enum class Kind : uintptr_t { leaf, pinned, tree };
   static constexpr uintptr_t kKinds = 3;
+  static_assert(alignof(heap::Handle) > kKinds && alignof(PyObject) > kKinds);
 
   Decoded(void* what, Kind kind) noexcept
       : word_(reinterpret_cast<uintptr_t>(what) | static_cast<uintptr_t>(kind)) {}

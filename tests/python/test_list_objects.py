@@ -12,7 +12,8 @@ from typing import Any, Callable
 
 import pytest
 
-from nvm.pmemobj import PersistentList, PersistentObjectPool
+from interpreter import collect
+from nvm.pmemobj import PersistentList, PersistentObject, PersistentObjectPool
 from outcome import outcome
 
 Pool = PersistentObjectPool
@@ -116,6 +117,33 @@ def test_a_step_after_the_pool_is_closed(pool: Pool) -> None:
     pool.close()
     with pytest.raises(ValueError, match="closed"):
         next(steps)
+
+
+class Shy(PersistentObject):
+    """Cannot be made again from the pool while it refuses."""
+
+    refuses = False
+
+    def _v__init__(self) -> None:
+        if Shy.refuses:
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("make", [iter, reversed])
+def test_a_step_that_fails_is_not_passed_over(
+    pool: Pool, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool["l"] = [0, 1.5, pool.new(Shy), 2.5, 3]
+    collect()
+    monkeypatch.setattr(Shy, "refuses", True)
+    steps = make(pool["l"])
+    assert {next(steps), next(steps)} in ({0, 1.5}, {3, 2.5})
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            next(steps)
+    monkeypatch.setattr(Shy, "refuses", False)
+    assert next(steps) is pool["l"][2]
+    assert set(steps) in ({2.5, 3}, {1.5, 0})
 
 
 def test_an_iterator_can_be_set_anywhere(pool: Pool) -> None:

@@ -537,3 +537,19 @@ def test_sets_in_a_read_only_pool(pool: Pool, open_pool: Any) -> None:
         with pytest.raises(OSError, match="read"):
             change()
     pool.close()
+
+
+def test_a_key_is_hashed_once_even_if_that_fails(pool):
+    class Key:
+        asked = 0
+
+        def __hash__(self):
+            self.asked += 1
+            raise AttributeError("no hash")
+
+    pool["s"], pool["d"] = {1}, {1: 2}
+    for container in (pool["s"], pool["d"]):
+        key = Key()
+        with pytest.raises(AttributeError, match="no hash"):
+            key in container
+        assert key.asked == 1

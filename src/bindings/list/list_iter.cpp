@@ -43,20 +43,21 @@ PyObject* make_iterator(PyObject* list, bool reversed) {
 
 int step_of(const ListIterator* iterator) { return iterator->reversed ? -1 : 1; }
 
-// A list that changes from step to step is not decoded in vain.
 void drop_ahead(ListIterator* iterator) noexcept {
+  // A list that changes from step to step is not decoded in vain.
   if (iterator->next < iterator->end) iterator->depth = 0;
   while (iterator->next < iterator->end) Py_DECREF(iterator->ahead[iterator->next++]);
 }
 
 // Of no more than a cell: no code of anyone's runs when it is made, or dropped.
 bool is_small(Cell cell) {
-  return cell.kind() > Cell::Kind::blank && cell.kind() < Cell::Kind::blob;
+  const Cell::Kind kind = cell.kind();
+  return (kind > Cell::Kind::blank && kind < Cell::Kind::blob) || kind == Cell::Kind::real;
 }
 
+// REQUIRES: nothing is ahead.
 void decode_ahead(ListIterator* iterator, heap::Pool& pool, std::span<const uint64_t> cells,
                   uint64_t index) {
-  drop_ahead(iterator);
   iterator->next = iterator->end = 0;
   iterator->times_locked = pool.latch().times_locked();
   const auto step = static_cast<uint64_t>(step_of(iterator));
@@ -74,17 +75,24 @@ void decode_ahead(ListIterator* iterator, heap::Pool& pool, std::span<const uint
   iterator->depth = std::min(2 * iterator->depth + 1, kMostAhead);
 }
 
-// The item at `index`, or null (no exception) at and beyond the end. Decodes what follows it.
-Ref look(ListIterator* iterator, Proxy* list, Py_ssize_t index) {
+// The item at `index`, or null (no exception) at and beyond the end. Decodes what follows it,
+// unless the item may run code of anyone's when it is built: that may fail, and then it comes
+// again.
+Ref look(ListIterator* iterator, Proxy* list, Py_ssize_t index) try {
   Decoded item = reading(list, [&](heap::Pool& pool, Offset offset) {
+    drop_ahead(iterator);
     const std::span<const uint64_t> cells = object::list::cells(pool, offset);
     const auto place = static_cast<uint64_t>(index);
     if (place >= cells.size()) return Decoded();
-    Decoded found = Decoded::fetch(pool, Cell(cells[place]));
-    decode_ahead(iterator, pool, cells, place);
+    const Cell cell(cells[place]);
+    Decoded found = Decoded::fetch(pool, cell);
+    if (cell.kind() != Cell::Kind::object) decode_ahead(iterator, pool, cells, place);
     return found;
   });
   return item.empty() ? Ref() : item.build(list->pool);
+} catch (...) {
+  drop_ahead(iterator);
+  throw;
 }
 
 PyObject* next_item(PyObject* self) {
@@ -100,7 +108,8 @@ PyObject* next_item(PyObject* self) {
     const Py_ssize_t index = iterator->index;
     Ref item = look(iterator, as_proxy(list.get()), index);
     if (item) {
-      iterator->index = index + step_of(iterator);
+      // Else it was stepped meanwhile, by code that the item ran or in another thread.
+      if (iterator->index == index) iterator->index = index + step_of(iterator);
     } else {
       Py_CLEAR(iterator->list);
     }

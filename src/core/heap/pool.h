@@ -182,8 +182,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // and had been locked so often.
   bool stands(uint64_t times_locked) const noexcept {
     return latch_.times_locked() == times_locked &&
-           state_.load(std::memory_order_acquire) == State::open &&
-           !lost_->load(std::memory_order_relaxed);
+           state_.load(std::memory_order_acquire) == State::open;
   }
   // What every operation ends with, before it returns or commits what it has read: throws Error(os)
   // if the file was not all there meanwhile.

@@ -243,7 +243,7 @@ def bytes_in(handle: int, start: int, stop: int) -> bytes | None:
         _bytes_room.give_back(room)
         return content
     _bytes_room.give_back(room)
-    most = bytes_size(handle)
+    most = len(range(*slice(start, stop).indices(max(bytes_size(handle), 0))))
     if most <= _MOST_BYTES:
         return None
     room = _cffi_backend.newp(_Bytes, most)

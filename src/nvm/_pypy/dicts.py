@@ -89,13 +89,12 @@ def dict_front_get(self: Any, key: Any, default: Any = None, /) -> Any:
 def _front_contains(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
     def front_contains(self: Any, key: Any, /) -> bool:
         kind = type(key)
+        answer = NO
         try:
             if kind is str and key.isascii():
                 answer = dict_has(self._p_handle, key.encode(), len(key))
             elif kind is int:
                 answer = dict_has_at(self._p_handle, key)
-            else:
-                return original(self, key)  # type: ignore[no-any-return]
         except UNUSUAL:
             bind(self)
         else:
