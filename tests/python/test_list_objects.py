@@ -12,7 +12,6 @@ from typing import Any, Callable
 
 import pytest
 
-from interpreter import collect
 from nvm.pmemobj import PersistentList, PersistentObject, PersistentObjectPool
 from outcome import outcome
 
@@ -131,10 +130,10 @@ class Shy(PersistentObject):
 
 @pytest.mark.parametrize("make", [iter, reversed])
 def test_a_step_that_fails_is_not_passed_over(
-    pool: Pool, make: Any, monkeypatch: pytest.MonkeyPatch
+    pool: Pool, reopen: Reopen, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool["l"] = [0, 1.5, pool.new(Shy), 2.5, 3]
-    collect()
+    pool = reopen(pool)
     monkeypatch.setattr(Shy, "refuses", True)
     steps = make(pool["l"])
     assert {next(steps), next(steps)} in ({0, 1.5}, {3, 2.5})
