@@ -3,6 +3,7 @@
 
 #include <structmember.h>
 
+#include "object/dict/dict_walk.h"
 #include "pmem/error.h"
 #include "values/taken.h"
 
@@ -42,12 +43,13 @@ Ref dict_snapshot(Proxy* self) {
   std::vector<Decoded> keys;
   std::vector<Decoded> values;
   reading(self, [&](heap::Pool& pool, Offset offset) {
-    keys.reserve(dict::size(pool, offset));
-    values.reserve(keys.capacity());
+    const dict::Walk walk(pool, offset);
+    keys.reserve(walk.size());
+    values.reserve(walk.size());
     uint64_t position = 0;
     dict::Item item;
-    while (dict::next(pool, offset, position, item)) {
-      keys.push_back(fetch_key(pool, dict::key_at(pool, offset, item.number)));
+    while (walk.next(position, item)) {
+      keys.push_back(fetch_key(pool, walk.key_at(item.number)));
       values.push_back(Decoded::fetch(pool, item.value));
     }
   });

@@ -1,8 +1,10 @@
 // Iterators over a PersistentDict or PersistentSet, which is laid out as one: a RuntimeError if its
 // size changes under them, as the built-in's. A position counts within one body; where the dict has
-// got another, the iterator ends with a RuntimeError too.
+// got another, the iterator ends with a RuntimeError too. Entries of small parts are decoded ahead.
 #include "capi/front.h"
 #include "dict/dict.h"
+#include "object/dict/dict_walk.h"
+#include "values/ahead.h"
 
 namespace nvm::bindings {
 
@@ -10,12 +12,23 @@ namespace dict = object::dict;
 
 namespace {
 
+struct Entry {
+  PyObject* key;  // null, as the value: it is not asked for
+  PyObject* value;
+  uint64_t position;  // behind it
+  void drop() noexcept {
+    Py_XDECREF(key);
+    Py_XDECREF(value);
+  }
+};
+
 struct DictIterator {
   PyObject_HEAD PyObject* dict;  // null: at the end
   DictPart part;
   bool reversed;
   bool failed;  // the size has changed: no step succeeds any more
   capi::DictCursor cursor;
+  Ahead<Entry> ahead;  // from the cursor on
 };
 
 PyTypeObject* iterator_type = nullptr;
@@ -25,27 +38,78 @@ DictIterator* as_iterator(PyObject* self) { return reinterpret_cast<DictIterator
 
 bool over_set(const DictIterator* iterator) { return Py_TYPE(iterator) == set_iterator_type; }
 
+bool wants_key(const DictIterator* iterator) { return iterator->part != DictPart::values; }
+bool wants_value(const DictIterator* iterator) { return iterator->part != DictPart::keys; }
+
+bool step_of(const DictIterator* iterator, const dict::Walk& walk, uint64_t& position,
+             dict::Item& item) {
+  return iterator->reversed ? walk.previous(position, item) : walk.next(position, item);
+}
+
+// REQUIRES: nothing is ahead.
+void decode_ahead(DictIterator* iterator, heap::Pool& pool, const dict::Walk& walk,
+                  uint64_t position) {
+  iterator->ahead.fill(pool, [&](Entry& entry) {
+    dict::Item item;
+    if (!step_of(iterator, walk, position, item)) return false;
+    Ref key;
+    Ref value;
+    if (wants_key(iterator)) {
+      const object::StoredKey stored = walk.key_at(item.number);
+      const bool fits =
+          stored.kind != object::StoredKey::Kind::cell || fits_ahead(pool, stored.cell);
+      if (!fits) return false;
+      key = fetch_key(pool, stored).build(nullptr);
+    }
+    if (wants_value(iterator)) {
+      if (!fits_ahead(pool, item.value)) return false;
+      value = Decoded::fetch(pool, item.value).build(nullptr);
+    }
+    entry = {key.release(), value.release(), position};
+    return true;
+  });
+}
+
 enum class Step : uint8_t { item, end, resized, rebuilt };
 
-// One step, under the latch.
-Step take(DictIterator* iterator, heap::Pool& pool, Offset offset, Decoded& key, Decoded& value) {
-  if (dict::size(pool, offset) != iterator->cursor.size) return Step::resized;
-  if (dict::body_version(pool, offset) != iterator->cursor.version) return Step::rebuilt;
-  const auto step = iterator->reversed ? dict::previous : dict::next;
+// One step, under the latch; moves the position on. Decodes what follows, unless the item may run
+// code of anyone's when it is built: that may fail, and then it comes again.
+Step take(DictIterator* iterator, heap::Pool& pool, Offset offset, uint64_t& position, Decoded& key,
+          Decoded& value) {
+  iterator->ahead.drop();
+  const dict::Walk walk(pool, offset);
+  if (walk.size() != iterator->cursor.size) return Step::resized;
+  if (walk.body_version() != iterator->cursor.version) return Step::rebuilt;
   dict::Item item;
-  if (!step(pool, offset, iterator->cursor.position, item)) return Step::end;
-  if (iterator->part != DictPart::values)
-    key = fetch_key(pool, dict::key_at(pool, offset, item.number));
-  if (iterator->part != DictPart::keys) value = Decoded::fetch(pool, item.value);
+  if (!step_of(iterator, walk, position, item)) return Step::end;
+  bool runs_code = false;
+  if (wants_key(iterator)) {
+    const object::StoredKey stored = walk.key_at(item.number);
+    runs_code = stored.cell.kind() == Cell::Kind::object;
+    key = fetch_key(pool, stored);
+  }
+  if (wants_value(iterator)) {
+    runs_code |= item.value.kind() == Cell::Kind::object;
+    value = Decoded::fetch(pool, item.value);
+  }
+  if (!runs_code) decode_ahead(iterator, pool, walk, position);
   return Step::item;
 }
 
+// New reference; takes over what there is of the two.
+Ref part_of(DictPart part, Ref key, Ref value) {
+  if (part == DictPart::keys) return key;
+  if (part == DictPart::values) return value;
+  Ref item = checked(PyTuple_New(2));
+  PyTuple_SET_ITEM(item.get(), 0, key.release());
+  PyTuple_SET_ITEM(item.get(), 1, value.release());
+  return item;
+}
+
 Ref build(PoolObject* pool, DictPart part, Decoded& key, Decoded& value) {
-  if (part == DictPart::keys) return key.build(pool);
-  if (part == DictPart::values) return value.build(pool);
-  const Ref first = key.build(pool);
-  const Ref second = value.build(pool);
-  return checked(PyTuple_Pack(2, first.get(), second.get()));
+  Ref first = key.empty() ? Ref() : key.build(pool);
+  Ref second = value.empty() ? Ref() : value.build(pool);
+  return part_of(part, std::move(first), std::move(second));
 }
 
 [[noreturn]] void fail_resized(DictIterator* iterator) {
@@ -54,18 +118,28 @@ Ref build(PoolObject* pool, DictPart part, Decoded& key, Decoded& value) {
                                                : "dictionary changed size during iteration");
 }
 
-Ref next_of(DictIterator* iterator) {
+void move_on(DictIterator* iterator, uint64_t position) {
+  iterator->cursor.position = position;
+  --iterator->cursor.remaining;
+}
+
+Ref look(DictIterator* iterator) try {
   const Ref dict = Ref::borrow(iterator->dict);
   if (iterator->failed) fail_resized(iterator);
   Decoded key;
   Decoded value;
+  const uint64_t before = iterator->cursor.position;
+  uint64_t position = before;
   const Step step = reading(as_proxy(dict.get()), [&](heap::Pool& pool, Offset offset) {
-    return take(iterator, pool, offset, key, value);
+    return take(iterator, pool, offset, position, key, value);
   });
   switch (step) {
-    case Step::item:
-      --iterator->cursor.remaining;
-      return build(as_proxy(dict.get())->pool, iterator->part, key, value);
+    case Step::item: {
+      Ref item = build(as_proxy(dict.get())->pool, iterator->part, key, value);
+      // Else it was stepped meanwhile, by code that the item ran or in another thread.
+      if (iterator->cursor.position == before) move_on(iterator, position);
+      return item;
+    }
     case Step::resized:
       fail_resized(iterator);
     case Step::rebuilt:
@@ -76,11 +150,20 @@ Ref next_of(DictIterator* iterator) {
       Py_CLEAR(iterator->dict);
       return {};
   }
+} catch (...) {
+  iterator->ahead.drop();
+  throw;
 }
 
 PyObject* next_item(PyObject* self) {
-  if (as_iterator(self)->dict == nullptr) return nullptr;
-  return guarded([&] { return next_of(as_iterator(self)).release(); });
+  DictIterator* iterator = as_iterator(self);
+  if (iterator->dict == nullptr) return nullptr;
+  return guarded([&] {
+    if (!iterator->ahead.stands(pool_of(as_proxy(iterator->dict)))) return look(iterator).release();
+    const Entry entry = iterator->ahead.take();
+    move_on(iterator, entry.position);
+    return part_of(iterator->part, Ref(entry.key), Ref(entry.value)).release();
+  });
 }
 
 PyObject* length_hint(PyObject* self, PyObject*) {
@@ -121,6 +204,7 @@ PyObject* reduce(PyObject* self, PyObject*) {
 void dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
+  as_iterator(self)->ahead.drop();
   Py_CLEAR(as_iterator(self)->dict);
   type->tp_free(self);
   Py_DECREF(type);

@@ -1,27 +1,26 @@
 // Iterators over a PersistentList. As with the built-in's, each step gives what the list holds at
 // that moment: a list that grows under them is followed to its end, and one that has ended stays
-// ended. Small items are decoded a few at a time, and given as long as the pool stands unchanged:
-// a step is then a comparison instead of a latch.
+// ended. Small items are decoded ahead.
 #include <algorithm>
 #include <span>
 
 #include "list/list.h"
+#include "values/ahead.h"
 
 namespace nvm::bindings {
 
 namespace {
 
-// Few enough that a loop that is left early has not decoded many in vain.
-constexpr int kMostAhead = 16;
+struct Item {
+  PyObject* value;
+  void drop() noexcept { Py_DECREF(value); }
+};
 
 struct ListIterator {
   PyObject_HEAD PyObject* list;  // null: at the end
   Py_ssize_t index;              // of the next item
   bool reversed;
-  int depth;              // how many items the next look decodes ahead
-  int next, end;          // which of those below come next, from `index` on
-  uint64_t times_locked;  // they stand by this: Pool::stands
-  PyObject* ahead[kMostAhead];
+  Ahead<Item> ahead;  // from `index` on
 };
 
 PyTypeObject* iterator_type = nullptr;
@@ -43,36 +42,18 @@ PyObject* make_iterator(PyObject* list, bool reversed) {
 
 int step_of(const ListIterator* iterator) { return iterator->reversed ? -1 : 1; }
 
-void drop_ahead(ListIterator* iterator) noexcept {
-  // A list that changes from step to step is not decoded in vain.
-  if (iterator->next < iterator->end) iterator->depth = 0;
-  while (iterator->next < iterator->end) Py_DECREF(iterator->ahead[iterator->next++]);
-}
-
-// Of no more than a cell: no code of anyone's runs when it is made, or dropped.
-bool is_small(Cell cell) {
-  const Cell::Kind kind = cell.kind();
-  return (kind > Cell::Kind::blank && kind < Cell::Kind::blob) || kind == Cell::Kind::real;
-}
-
 // REQUIRES: nothing is ahead.
 void decode_ahead(ListIterator* iterator, heap::Pool& pool, std::span<const uint64_t> cells,
                   uint64_t index) {
-  iterator->next = iterator->end = 0;
-  iterator->times_locked = pool.latch().times_locked();
   const auto step = static_cast<uint64_t>(step_of(iterator));
-  try {
-    for (uint64_t i = index + step; iterator->end < iterator->depth && i < cells.size();
-         i += step) {
-      if (!is_small(Cell(cells[i]))) break;
-      iterator->ahead[iterator->end] =
-          Decoded::fetch(pool, Cell(cells[i])).build(nullptr).release();
-      ++iterator->end;
-    }
-  } catch (const Error&) {
-    // Damage is told of when it is reached.
-  }
-  iterator->depth = std::min(2 * iterator->depth + 1, kMostAhead);
+  iterator->ahead.fill(pool, [&](Item& item) {
+    index += step;
+    if (index >= cells.size()) return false;
+    const Cell cell(cells[index]);
+    if (!fits_ahead(pool, cell)) return false;
+    item.value = Decoded::fetch(pool, cell).build(nullptr).release();
+    return true;
+  });
 }
 
 // The item at `index`, or null (no exception) at and beyond the end. Decodes what follows it,
@@ -80,7 +61,7 @@ void decode_ahead(ListIterator* iterator, heap::Pool& pool, std::span<const uint
 // again.
 Ref look(ListIterator* iterator, Proxy* list, Py_ssize_t index) try {
   Decoded item = reading(list, [&](heap::Pool& pool, Offset offset) {
-    drop_ahead(iterator);
+    iterator->ahead.drop();
     const std::span<const uint64_t> cells = object::list::cells(pool, offset);
     const auto place = static_cast<uint64_t>(index);
     if (place >= cells.size()) return Decoded();
@@ -91,17 +72,16 @@ Ref look(ListIterator* iterator, Proxy* list, Py_ssize_t index) try {
   });
   return item.empty() ? Ref() : item.build(list->pool);
 } catch (...) {
-  drop_ahead(iterator);
+  iterator->ahead.drop();
   throw;
 }
 
 PyObject* next_item(PyObject* self) {
   ListIterator* iterator = as_iterator(self);
   if (iterator->list == nullptr) return nullptr;
-  if (iterator->next < iterator->end &&
-      pool_of(as_proxy(iterator->list)).stands(iterator->times_locked)) {
+  if (iterator->ahead.stands(pool_of(as_proxy(iterator->list)))) {
     iterator->index += step_of(iterator);
-    return iterator->ahead[iterator->next++];
+    return iterator->ahead.take().value;
   }
   return guarded([&] {
     const Ref list = Ref::borrow(iterator->list);
@@ -150,7 +130,7 @@ PyObject* set_state(PyObject* self, PyObject* state) {
       const auto size = static_cast<Py_ssize_t>(list_size(as_proxy(iterator->list)));
       const Py_ssize_t least = iterator->reversed ? -1 : 0;
       const Py_ssize_t most = iterator->reversed ? size - 1 : size;
-      drop_ahead(iterator);
+      iterator->ahead.drop();
       iterator->index = std::max(least, std::min(index, most));
     }
     return none();
@@ -160,7 +140,7 @@ PyObject* set_state(PyObject* self, PyObject* state) {
 void dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  drop_ahead(as_iterator(self));
+  as_iterator(self)->ahead.drop();
   Py_CLEAR(as_iterator(self)->list);
   type->tp_free(self);
   Py_DECREF(type);

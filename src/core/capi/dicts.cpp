@@ -5,6 +5,7 @@
 
 #include "capi/calls.h"
 #include "object/dict/dict.h"
+#include "object/dict/dict_walk.h"
 #include "object/key/key.h"
 
 using namespace nvm::capi;  // NOLINT(google-build-using-namespace): the functions are outside of it
@@ -46,14 +47,14 @@ Given give(Pool& pool, const object::StoredKey& key, char* text) {
 
 int64_t next_entry(Pool& pool, Offset offset, DictCursor& cursor, int64_t parts, int64_t* entry,
                    char* key_text, char* value_text) {
-  if (dict::size(pool, offset) != cursor.size || dict::body_version(pool, offset) != cursor.version)
-    return kNo;
+  const dict::Walk walk(pool, offset);
+  if (walk.size() != cursor.size || walk.body_version() != cursor.version) return kNo;
   uint64_t position = cursor.position;
   dict::Item item;
-  if (!dict::next(pool, offset, position, item)) return kNo;
+  if (!walk.next(position, item)) return kNo;
   Given key{kAbsent, 0};
   Given value{kAbsent, 0};
-  if ((parts & kKeys) != 0) key = give(pool, dict::key_at(pool, offset, item.number), key_text);
+  if ((parts & kKeys) != 0) key = give(pool, walk.key_at(item.number), key_text);
   if ((parts & kValues) != 0) value = give(pool, item.value, value_text);
   if (key.cell == kNo || value.cell == kNo) return kNo;
   cursor.position = position;

@@ -4,6 +4,7 @@
 
 #include "object/dict/dict_body.h"
 #include "object/dict/dict_table.h"
+#include "object/dict/dict_walk.h"
 #include "object/store.h"
 #include "pmem/error.h"
 #include "pmem/store.h"
@@ -67,35 +68,19 @@ std::optional<Item> find(Pool& pool, Offset dict, const Key& key) {
 }
 
 bool next(Pool& pool, Offset dict, uint64_t& position, Item& item) {
-  const Table table = table_of(pool, dict);
-  while (position < table.used()) {
-    item = {position, table.value(table.entry(position))};
-    ++position;
-    if (!item.value.blank()) return true;
-  }
-  return false;
+  return Walk(pool, dict).next(position, item);
 }
 
 bool previous(Pool& pool, Offset dict, uint64_t& position, Item& item) {
-  const Table table = table_of(pool, dict);
-  if (position > table.used()) position = table.used();
-  while (position > 0) {
-    --position;
-    item = {position, table.value(table.entry(position))};
-    if (!item.value.blank()) return true;
-  }
-  return false;
+  return Walk(pool, dict).previous(position, item);
 }
 
-uint64_t used(Pool& pool, Offset dict) { return table_of(pool, dict).used(); }
+uint64_t used(Pool& pool, Offset dict) { return Walk(pool, dict).used(); }
 
-uint64_t body_version(Pool& pool, Offset dict) { return table_of(pool, dict).body(); }
+uint64_t body_version(Pool& pool, Offset dict) { return Walk(pool, dict).body_version(); }
 
 StoredKey key_at(Pool& pool, Offset dict, uint64_t number) {
-  const Table table = table_of(pool, dict);
-  if (number >= table.used())
-    throw Error(ErrorKind::index, "a dict has no entry of number " + std::to_string(number));
-  return stored_key(*table.entry(number));
+  return Walk(pool, dict).key_at(number);
 }
 
 bool set(Operation& op, Offset dict, const Key& key, const Value& value) {

@@ -69,7 +69,7 @@ Cell get(Pool& pool, Offset dict, const Key& key);
 
 // Entries in order of insertion. `position` starts at 0 and is moved on; false at the end.
 // Positions stay valid until the dict is rebuilt (body_version() changes then); used with an older
-// one, entries may be met twice or missed, nothing worse.
+// one, entries may be met twice or missed, nothing worse. For many at once: dict_walk.h.
 struct Item {
   uint64_t number;
   Cell value;
