@@ -96,20 +96,22 @@ Step take(DictIterator* iterator, heap::Pool& pool, Offset offset, uint64_t& pos
   return Step::item;
 }
 
-// New reference; takes over what there is of the two.
-Ref part_of(DictPart part, Ref key, Ref value) {
-  if (part == DictPart::keys) return key;
-  if (part == DictPart::values) return value;
-  Ref item = checked(PyTuple_New(2));
-  PyTuple_SET_ITEM(item.get(), 0, key.release());
-  PyTuple_SET_ITEM(item.get(), 1, value.release());
-  return item;
+// What a step gives is put into; null unless it gives both parts. The collector may run, and with
+// it code of anyone's.
+Ref make_pair(DictPart part) { return part == DictPart::items ? checked(PyTuple_New(2)) : Ref(); }
+
+// Takes over what there is of the three.
+Ref joined(Ref pair, Ref key, Ref value) {
+  if (!pair) return key ? std::move(key) : std::move(value);
+  PyTuple_SET_ITEM(pair.get(), 0, key.release());
+  PyTuple_SET_ITEM(pair.get(), 1, value.release());
+  return pair;
 }
 
 Ref build(PoolObject* pool, DictPart part, Decoded& key, Decoded& value) {
   Ref first = key.empty() ? Ref() : key.build(pool);
   Ref second = value.empty() ? Ref() : value.build(pool);
-  return part_of(part, std::move(first), std::move(second));
+  return joined(make_pair(part), std::move(first), std::move(second));
 }
 
 [[noreturn]] void fail_resized(DictIterator* iterator) {
@@ -155,15 +157,24 @@ Ref look(DictIterator* iterator) try {
   throw;
 }
 
+bool has_ahead(const DictIterator* iterator) {
+  return iterator->dict != nullptr && iterator->ahead.stands(pool_of(as_proxy(iterator->dict)));
+}
+
+Ref step(DictIterator* iterator) {
+  if (has_ahead(iterator)) {
+    Ref pair = make_pair(iterator->part);
+    if (has_ahead(iterator)) {  // still
+      const Entry entry = iterator->ahead.take();
+      move_on(iterator, entry.position);
+      return joined(std::move(pair), Ref(entry.key), Ref(entry.value));
+    }
+  }
+  return iterator->dict == nullptr ? Ref() : look(iterator);
+}
+
 PyObject* next_item(PyObject* self) {
-  DictIterator* iterator = as_iterator(self);
-  if (iterator->dict == nullptr) return nullptr;
-  return guarded([&] {
-    if (!iterator->ahead.stands(pool_of(as_proxy(iterator->dict)))) return look(iterator).release();
-    const Entry entry = iterator->ahead.take();
-    move_on(iterator, entry.position);
-    return part_of(iterator->part, Ref(entry.key), Ref(entry.value)).release();
-  });
+  return guarded([&] { return step(as_iterator(self)).release(); });
 }
 
 PyObject* length_hint(PyObject* self, PyObject*) {

@@ -28,7 +28,6 @@ class Ahead {
     return next_ < end_ && pool.stands(times_locked_);
   }
   // REQUIRES stands().
-  const Item& next() const noexcept { return items_[next_]; }
   Item take() noexcept { return items_[next_++]; }
 
   void drop() noexcept {
