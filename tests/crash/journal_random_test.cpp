@@ -4,25 +4,49 @@
 
 #include <array>
 #include <chrono>
+#include <memory>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "crash/journal_cuts.h"
+#include "pmem/error.h"
 
 namespace nvm::crash {
 namespace {
 
+// The steps up to one that finds the pool full, which is undone; those behind it do nothing.
+std::vector<Step> until_full(std::vector<Step> steps) {
+  const auto full = std::make_shared<bool>(false);
+  for (Step& each : steps) {
+    each = [step = std::move(each), full](Pool& pool) {
+      if (*full) return;
+      try {
+        step(pool);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::full) throw;
+        *full = true;
+        if (!pool.in_transaction()) return;
+        pool.abort();
+        pool.end_failed();
+      }
+    };
+  }
+  return steps;
+}
+
 // Changes of a list, each possible when its turn comes.
 class RandomChanges {
  public:
-  // Of every so many seeds one has as much as fits into the smallest pool, where each size takes
-  // runs of its own. The others have less: their states are judged faster.
+  // Of every so many seeds one has as much as fits into the smallest pool, or more: each size takes
+  // runs of its own there. The others have less: their states are judged faster.
   explicit RandomChanges(uint64_t seed)
       : random_(seed), most_bytes_(seed % kFillsThePool == 0 ? kMostBytes : kFewBytes) {}
 
   std::vector<Step> make(size_t count) {
     std::vector<Step> steps{new_list()};
     while (steps.size() < count) steps.push_back(change_or_transaction());
-    return steps;
+    return until_full(std::move(steps));
   }
 
  private:
