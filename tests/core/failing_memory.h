@@ -6,8 +6,8 @@
 
 namespace nvm::testing {
 
-// While one lives, allocations throw std::bad_alloc: the nth one (1: the next), and, if `from_then`,
-// all that come after it.
+// While one lives, allocations throw std::bad_alloc: the nth one (1: the next), and, if
+// `from_then`, all that come after it.
 class FailingMemory {
  public:
   enum class Which { once, from_then };

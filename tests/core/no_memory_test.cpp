@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "collect/check.h"
@@ -115,10 +118,8 @@ enum class Outcome { done, no_memory, refused };
 class NoMemory : public ::testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    const bool journal = GetParam() == Kind::journal;
     std::string pattern =
-        (!journal && std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") +
-        std::string("/nvm-XXXXXX");
+        (std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/nvm-XXXXXX");
     folder_ = mkdtemp(pattern.data());
     open();
   }
@@ -144,9 +145,8 @@ class NoMemory : public ::testing::TestWithParam<Kind> {
 
   Offset at(const std::string& name) {
     const Value key = values_.str(name);
-    return heap::read(pool(), [&] {
-      return dict::get(pool(), root_dict(), Key(pool(), key)).offset();
-    });
+    return heap::read(pool(),
+                      [&] { return dict::get(pool(), root_dict(), Key(pool(), key)).offset(); });
   }
   Offset root_dict() { return Cell(pool().root().root_dict).offset(); }
   template <class F>
@@ -167,6 +167,7 @@ class NoMemory : public ::testing::TestWithParam<Kind> {
   virtual void fill() {
     values_ = Values();
     mutate([&](Operation& op) { dict::clear(op, root_dict()); });
+    mutate([&](Operation& op) { replace(op, &op.pool().root().root, Values::none()); });
     put("list", values_.list({Values::integer(1), text(1), values_.list({text(2)}),
                               values_.tuple({Values::integer(2), values_.list()})}));
     put("dict", values_.dict({values_.str("a"), Values::integer(1), values_.str("b"),
@@ -243,7 +244,7 @@ class NoMemory : public ::testing::TestWithParam<Kind> {
     for (const Which which : {Which::once, Which::from_then}) {
       uint64_t refused = 0;
       uint64_t number = 1;
-      for (;; number += stride(number)) {
+      for (;; number += stride(number, which)) {
         fill();
         ASSERT_EQ(describe(pool()), before);
         Outcome outcome;
@@ -262,15 +263,18 @@ class NoMemory : public ::testing::TestWithParam<Kind> {
         }
         if (::testing::Test::HasFailure()) return;
       }
-      RecordProperty("allocations", static_cast<int>(number - 1));
-      if (std::getenv("NVM_TELL") != nullptr)
-        fprintf(stderr, "%s: %d allocations, %d refused\n",
-                ::testing::UnitTest::GetInstance()->current_test_info()->name(),
-                static_cast<int>(number - 1), static_cast<int>(refused));
+      // Where one allocation fails alone, on no backend does a pool break.
+      if (which == Which::once) {
+        EXPECT_EQ(refused, 0U);
+      }
+      EXPECT_GT(number, 1U) << "nothing was allocated";
     }
   }
-  // The first ones each, of more a part.
-  static uint64_t stride(uint64_t number) { return number < 100 ? 1 : number / 20; }
+  // The first ones each, of more a part, and less where what follows fails too.
+  static uint64_t stride(uint64_t number, Which which) {
+    const uint64_t each = which == Which::once ? 60 : 15;
+    return number < each ? 1 : number / (which == Which::once ? 10 : 4);
+  }
 
   void judge(Outcome outcome, const std::string& before, const std::string& after,
              uint64_t number) {
@@ -338,14 +342,15 @@ TEST_P(NoMemory, ListStridesReverseAndPermute) {
     const Offset list = at("list");
     mutate([&](Operation& op) {
       list::set_strided(op, list, 0, 2, std::vector<Value>{text(20), values_.set({text(21)})});
-      list::reverse(op, list);
     });
   });
   try_all([this] {
     const Offset list = at("list");
-    mutate([&](Operation& op) {
-      list::permute(op, list, std::vector<uint64_t>{3, 1, 0, 2});
-    });
+    mutate([&](Operation& op) { list::reverse(op, list); });
+  });
+  try_all([this] {
+    const Offset list = at("list");
+    mutate([&](Operation& op) { list::permute(op, list, std::vector<uint64_t>{3, 1, 0, 2}); });
   });
 }
 TEST_P(NoMemory, ListPopAndClear) {
@@ -402,9 +407,9 @@ TEST_P(NoMemory, SetOperators) {
     return std::vector<Value>{Values::integer(1), text(40), values_.tuple({text(6)})};
   };
   using Operator = void (*)(Operation&, Offset, set::Keys);
-  for (const Operator apply : {Operator{set::update}, Operator{set::difference_update},
-                               Operator{set::intersection_update},
-                               Operator{set::symmetric_difference_update}}) {
+  for (const Operator apply :
+       {Operator{set::update}, Operator{set::difference_update}, Operator{set::intersection_update},
+        Operator{set::symmetric_difference_update}}) {
     try_all([&] {
       const Offset set = at("set");
       const std::vector<Value> plain = keys();
@@ -428,6 +433,9 @@ TEST_P(NoMemory, Bytearray) {
   try_all([this] {
     const Offset array = at("bytearray");
     mutate([&](Operation& op) { bytearray::reverse(op, array); });
+  });
+  try_all([this] {
+    const Offset array = at("bytearray");
     mutate([&](Operation& op) { bytearray::clear(op, array); });
   });
 }
@@ -459,14 +467,10 @@ TEST_P(NoMemory, RecordEraseAndRootReplaced) {
     const Offset record = at("record");
     mutate([&](Operation& op) { record::erase(op, record, "a"); });
   });
-  int number = 0;
-  try_all([&] {
+  try_all([this] {
     mutate([&](Operation& op) {
-      replace(op, &op.pool().root().root,
-              values_.frozenset({text(60), values_.tuple({text(61)})}));
+      replace(op, &op.pool().root().root, values_.frozenset({text(60), values_.tuple({text(61)})}));
     });
-    ++number;
-    if (number == 1) mutate([&](Operation& op) { replace(op, &op.pool().root().root, Values::none()); });
   });
 }
 
@@ -572,9 +576,37 @@ TEST_P(NoMemoryInTransaction, ObjectsThatAreHeldGoWhenTheyAreLetGo) {
 // ---- Growth
 
 TEST_P(NoMemory, Growth) {
-  try_all([this] {
-    put("large", values_.bytearray(std::string(size_t{20} << 20, 'x')));
-  });
+  try_all([this] { put("large", values_.bytearray(std::string(size_t{20} << 20, 'x'))); });
+}
+
+// ---- Checkpoints
+
+// The journal's own thread has no memory, once or for a while: what was committed is in the journal
+// or in the pool's file, and stays so.
+TEST_P(NoMemory, CheckpointsAreWrittenLater) {
+  if (GetParam() != Kind::journal) GTEST_SKIP() << "it writes none";
+  for (const Which which : {Which::once, Which::from_then}) {
+    for (uint64_t number = 1; number < 60; number += 4) {
+      SCOPED_TRACE("allocation " + std::to_string(number));
+      fill();
+      {
+        const FailingMemory failing(number, which, FailingMemory::Whose::others);
+        // More than a quarter of a half of the journal, so that a checkpoint is due.
+        for (int i = 0; i < 6; ++i)
+          put("large", values_.bytearray(std::string(size_t{1} << 20, static_cast<char>('a' + i))));
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+      const std::string now = describe(pool());
+      expect_sound(pool());
+      put("another", text(1));
+      mutate([&](Operation& op) {
+        const Value key = values_.str("another");
+        dict::erase(op, root_dict(), Key(op.pool(), key));
+      });
+      expect_kept(now, now);
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
 }
 
 // ---- What looks at all of a pool
@@ -589,10 +621,11 @@ class NoMemoryToSurvey : public NoMemory {
       ring.node->items.push_back(ring);
       put("ring", ring);
     }
+    put("ring", Values::none());
   }
 };
-INSTANTIATE_TEST_SUITE_P(Backends, NoMemoryToSurvey,
-                         ::testing::Values(Kind::memory, Kind::journal), name_of_backend);
+INSTANTIATE_TEST_SUITE_P(Backends, NoMemoryToSurvey, ::testing::Values(Kind::memory, Kind::journal),
+                         name_of_backend);
 
 TEST_P(NoMemoryToSurvey, CheckAndStats) {
   try_all([this] {
@@ -606,6 +639,43 @@ TEST_P(NoMemoryToSurvey, Gc) {
     const heap::Surveying surveying(pool(), "gc()");
     collect::gc(pool(), {}, {}, true);
   });
+}
+// Counts, an index and leaks, of which each is put right or not.
+TEST_P(NoMemoryToSurvey, Repair) {
+  const auto spoil = [this] {
+    fill();
+    const Offset list = at("list");
+    mutate([&](Operation& op) { op.set(op.at<uint64_t>(list), 3); });
+    mutate([](Operation& op) { op.allocate_blob(100); });
+  };
+  for (const Which which : {Which::once, Which::from_then}) {
+    for (uint64_t number = 1;; number += stride(number, which)) {
+      spoil();
+      const std::string content = describe(pool());
+      const std::function<void()> repair = [this] {
+        const heap::Surveying surveying(pool(), "check()");
+        collect::CheckReport report = collect::check(pool());
+        collect::repair(pool(), report);
+        static_cast<void>(pool().cut_commit());
+      };
+      Outcome outcome;
+      {
+        const FailingMemory failing(number, which);
+        outcome = outcome_of(repair);
+      }
+      const uint64_t failed = FailingMemory::failed();
+      SCOPED_TRACE("allocation " + std::to_string(number));
+      if (outcome == Outcome::refused) {
+        pool_.reset();
+        open();
+      }
+      EXPECT_EQ(describe(pool()), content);
+      if (outcome != Outcome::done) repair();
+      expect_sound(pool());
+      EXPECT_EQ(describe(pool()), content);
+      if (failed == 0 || ::testing::Test::HasFailure()) break;
+    }
+  }
 }
 TEST_P(NoMemoryToSurvey, ReadingTogether) {
   try_all([this] {
@@ -631,15 +701,16 @@ class NoMemoryToOpen : public NoMemory {
   void try_to_open(const std::string& name, const std::function<void()>& prepare,
                    const std::string& expected) {
     for (const Which which : {Which::once, Which::from_then}) {
-      for (uint64_t number = 1;; number += stride(number)) {
+      for (uint64_t number = 1;; number += stride(number, which)) {
         prepare();
         SCOPED_TRACE("allocation " + std::to_string(number) +
                      (which == Which::once ? "" : " and later ones"));
         std::shared_ptr<Pool> opened;
+        const std::function<void()> open_it = [&] { opened = open_at(path(name)); };
         Outcome outcome;
         {
           const FailingMemory failing(number, which);
-          outcome = outcome_of([&] { opened = open_at(path(name)); });
+          outcome = outcome_of(open_it);
         }
         const uint64_t failed = FailingMemory::failed();
         EXPECT_EQ(opened != nullptr, outcome == Outcome::done);
@@ -669,17 +740,21 @@ INSTANTIATE_TEST_SUITE_P(Backends, NoMemoryToOpen, ::testing::Values(Kind::memor
 TEST_P(NoMemoryToOpen, ANewPool) {
   const std::string empty = describe(pool());
   pool_.reset();
-  try_to_open("new", [this] {
-    std::filesystem::remove(path("new"));
-    EXPECT_EQ(files(), 1U);
-  }, empty);
+  try_to_open(
+      "new",
+      [this] {
+        std::filesystem::remove(path("new"));
+        EXPECT_EQ(files(), 1U);
+      },
+      empty);
   EXPECT_EQ(files(), 2U);
 }
 TEST_P(NoMemoryToOpen, APoolThatWasClosed) {
   fill();
   const std::string content = describe(pool());
   pool_.reset();
-  try_to_open("pool", [] {}, content);
+  try_to_open(
+      "pool", [] {}, content);
 }
 TEST_P(NoMemoryToOpen, APoolThatWasCut) {
   fill();
@@ -692,11 +767,12 @@ TEST_P(NoMemoryToOpen, APoolThatWasCut) {
   pool().abort();
   pool().end_failed();
   pool_.reset();
-  try_to_open("again", [this] { copy("cut", "again"); }, content);
+  try_to_open(
+      "again", [this] { copy("cut", "again"); }, content);
 }
 TEST_P(NoMemoryToOpen, ClosingKeepsWhatWasCommitted) {
   for (const Which which : {Which::once, Which::from_then}) {
-    for (uint64_t number = 1;; number += stride(number)) {
+    for (uint64_t number = 1;; number += stride(number, which)) {
       fill();
       const Value key = values_.str("list");
       const Offset list = at("list");

@@ -317,7 +317,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   bool collecting_ = false;
   bool closing_ = false;
   bool limbo_unread_ = false;  // what limbo_ says is of before something was undone
-  std::vector<Offset> born_;  // counted objects that the transaction made
+  std::vector<Offset> born_;   // counted objects that the transaction made
   // what the transaction holds until its end
   std::vector<Action> allocations_;
   std::vector<Offset> blocks_;

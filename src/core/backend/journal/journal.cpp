@@ -20,6 +20,9 @@ constexpr uint64_t kLineCost = kLine + sizeof(uint64_t);
 constexpr size_t kMostDirtyPages = size_t{64} << 10;
 // Memory of their own that written pages may keep: those that are stored to again need no copy.
 constexpr size_t kMostPrivatePages = size_t{16} << 10;
+// Whose memory the set of lines keeps from one record to the next.
+constexpr size_t kMostKeptLines = size_t{64} << 10;
+constexpr size_t kSpareMemory = size_t{256} << 10;
 constexpr const char* kFinal =
     ": the pool takes no more changes before it is opened again, which recovers all that was "
     "committed";
@@ -182,6 +185,7 @@ void Journal::reserve(uint64_t more_lines) {
   if (lost_) fail_without_memory();
   check_not_failed(lock);
   mark_missed();
+  keep_spare_memory();
   if (!journal_) open_journal();
   start_thread();
   if (journal_->is_exhausted()) {
@@ -269,6 +273,35 @@ Ticket Journal::cut() {
   return cut_lines(lock);
 }
 
+// The lines are in a record, or still to be recorded if this throws.
+void Journal::record_lines() {
+  if (!journal_) {
+    open_journal();
+    start_thread();
+  }
+  try {
+    back_lines();
+  } catch (const Error& error) {
+    if (!is_full(error)) throw;
+    back_pages();
+  }
+  std::vector<uint64_t> lines = lines_.units();
+  std::sort(lines.begin(), lines.end());
+  for (const uint64_t line : lines) pages_.mark_unit(line >> (kPageShift - kLineShift));
+  cut_ = journal_->append(lines, base_, pending_);
+  if (lines.size() > kMostKeptLines) {
+    lines_.take();
+  } else {
+    lines_.clear();
+  }
+  backed_ = 0;
+  touched_.clear();
+}
+
+void Journal::keep_spare_memory() noexcept {
+  if (!spare_memory_) spare_memory_.reset(new (std::nothrow) char[kSpareMemory]);
+}
+
 Ticket Journal::cut_lines(const Lock& lock) {
   check_not_failed(lock);
   fresh_.clear();
@@ -278,22 +311,13 @@ Ticket Journal::cut_lines(const Lock& lock) {
     for (const uint64_t page : direct_.units()) lines_.mark(page * kPage, kPage);
     direct_.clear();
     if (lines_.empty()) return 0;
-    if (!journal_) {
-      open_journal();
-      start_thread();
-    }
     try {
-      back_lines();
-    } catch (const Error& error) {
-      if (!is_full(error)) throw;
-      back_pages();
+      record_lines();
+    } catch (const std::bad_alloc&) {
+      if (!spare_memory_) throw;
+      spare_memory_.reset();
+      record_lines();
     }
-    std::vector<uint64_t> lines = lines_.take();
-    backed_ = 0;
-    std::sort(lines.begin(), lines.end());
-    for (const uint64_t line : lines) pages_.mark_unit(line >> (kPageShift - kLineShift));
-    touched_.clear();
-    cut_ = journal_->append(lines, base_, pending_);
     host_.check_whole();
   } catch (const Error& error) {
     fail(error);

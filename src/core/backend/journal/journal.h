@@ -123,6 +123,8 @@ class Journal final : public Backend {
   void fail(const Error& error) noexcept;
   void fail_without_memory() noexcept;
   Ticket cut_lines(const Lock& lock);
+  void record_lines();
+  void keep_spare_memory() noexcept;
   bool wants_checkpoint(size_t dirty) const noexcept;
   bool write_alone(Lock& lock, const std::function<void(DiskFile&)>& write);
   // A commit that waits for its record.
@@ -194,6 +196,8 @@ class Journal final : public Backend {
   size_t backed_ = 0;  // how many of lines_ it has been told
   bool nameless_ = false;
   bool lost_ = false;  // more was missed than that
+  // Given back where there is none for a record, which is then tried again.
+  std::unique_ptr<char[]> spare_memory_;
 
   // used by whoever writes a checkpoint
   UnitSet private_{12};      // pages that have memory of their own, and equal the file's if written

@@ -160,8 +160,8 @@ uint64_t PoolFile::extend_file() {
   }
 }
 
-// A program that knows only flock may have slipped in while libpmemobj had the file closed, or there
-// may be no memory for the moment: waits. If that does not help, the pool is broken.
+// A program that knows only flock may have slipped in while libpmemobj had the file closed, or
+// there may be no memory for the moment: waits. If that does not help, the pool is broken.
 void PoolFile::start_again() {
   for (int attempt = 1;; ++attempt) {
     try {
