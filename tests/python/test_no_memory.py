@@ -1,4 +1,4 @@
-"""An allocator, Python's or the core's, fails at any moment: MemoryError, and a pool as sound as before."""
+"""Allocations fail, Python's or the core's: MemoryError, and a pool that is as sound as before."""
 
 from __future__ import annotations
 

@@ -64,9 +64,8 @@ void Limbo::make_room(size_t taken, size_t freed) {
     slot_of_.reserve(2 * needed);
   make_room_for(spare_, taken);
   while (spare_.size() < taken) {
-    Slots made;
-    made.emplace(0, 0);
-    spare_.push_back(made.extract(made.begin()));
+    nursery_.emplace(0, 0);
+    spare_.push_back(nursery_.extract(nursery_.begin()));
   }
 }
 

@@ -56,6 +56,7 @@ class Limbo {
   Slots slot_of_;  // object -> offset of its slot
   std::vector<Offset> free_;
   std::vector<Slots::node_type> spare_;  // for the next that are taken
+  Slots nursery_;                        // where they are made; empty
 };
 
 }  // namespace nvm::heap

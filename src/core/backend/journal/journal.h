@@ -91,7 +91,11 @@ class Journal final : public Backend {
   void flush(const void* address, size_t length) noexcept override;
   void drain() noexcept override {}
   void attached(const void* base, size_t length) override;
-  void detached() noexcept override { base_ = nullptr; }
+  // The thread uses what is mapped.
+  void detached() noexcept override {
+    stop_thread();
+    base_ = nullptr;
+  }
 
   void serve(const Quietly& quietly) override { quietly_ = quietly; }
   void reserve(uint64_t more_lines) override;
