@@ -267,7 +267,6 @@ class NoMemory : public ::testing::TestWithParam<Kind> {
       if (which == Which::once) {
         EXPECT_EQ(refused, 0U);
       }
-      EXPECT_GT(number, 1U) << "nothing was allocated";
     }
   }
   // The first ones each, of more a part, and less where what follows fails too.
@@ -586,7 +585,7 @@ TEST_P(NoMemory, Growth) {
 TEST_P(NoMemory, CheckpointsAreWrittenLater) {
   if (GetParam() != Kind::journal) GTEST_SKIP() << "it writes none";
   for (const Which which : {Which::once, Which::from_then}) {
-    for (uint64_t number = 1; number < 60; number += 4) {
+    for (uint64_t number = 1; number < 60; number += 7) {
       SCOPED_TRACE("allocation " + std::to_string(number));
       fill();
       {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import nvm
 from conftest import BACKEND
 from interpreter import CPYTHON, cpython_only
 
@@ -103,8 +104,7 @@ import resource, sys
 import nvm
 
 path, backend = sys.argv[1:]
-pool = nvm.open(path, size="64 MiB", backend=backend)
-pool["l"] = [[i] for i in range(60_000)]
+pool = nvm.open(path, "w", backend=backend)
 
 def limit_addresses():
     with open("/proc/self/statm") as file:
@@ -115,7 +115,7 @@ OPERATIONS = {
     "check": lambda: pool.check(),
     "gc": lambda: pool.gc(),
     "repair": lambda: pool.check(repair=True),
-    "extend": lambda: pool["l"].extend(range(500_000)),
+    "extend": lambda: pool["l"].extend(range(2_000_000)),
 }
 for name, operation in OPERATIONS.items():
     limit_addresses()
@@ -128,17 +128,19 @@ for name, operation in OPERATIONS.items():
     assert isinstance(error, MemoryError), (name, repr(error))
     assert not isinstance(error, nvm.PoolFullError), name
     del error
-    assert len(pool["l"]) == 60_000, name
+    assert len(pool["l"]) == 200_000, name
 assert pool.check() == []
 pool["l"].append(1)
 pool.close()
 with nvm.open(path, "w") as pool:
     assert pool.check() == []
-    assert len(pool["l"]) == 60_001
+    assert len(pool["l"]) == 200_001
 """
 
 
 def test_the_core_has_no_memory(path: Path) -> None:
+    with nvm.open(path, size="256 MiB", backend=BACKEND) as pool:
+        pool["l"] = [[i] for i in range(200_000)]
     done = subprocess.run(
         [sys.executable, "-c", CORE_PROGRAM, str(path), BACKEND],
         capture_output=True,
