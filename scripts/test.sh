@@ -136,13 +136,19 @@ step_python-quick() {
   suite ".venv-python$version" -m "not slow" \
     tests/python/test_{values,list_objects,dict_keys,object_attributes,object_classes,format}.py
 }
+# python-at VERSION PYTHON
+step_python-at() {
+  scripts/bootstrap.sh venv ".venv-python$1" "$2"
+  suite ".venv-python$1" -m "not slow"
+}
+# Each of them, whatever became of those before.
 step_python-others() {
-  local version python
+  local version python bad=()
   while read -r version python; do
     printf -- '---- CPython %s: %s\n' "$version" "$python"
-    scripts/bootstrap.sh venv ".venv-python$version" "$python"
-    suite ".venv-python$version" -m "not slow" </dev/null
+    "$0" --step python-at "$version" "$python" </dev/null || bad+=("$version")
   done < <(scripts/bootstrap.sh pythons)
+  [ ${#bad[@]} -eq 0 ] || { echo "python: failed on CPython ${bad[*]}"; return 1; }
 }
 
 # The lines by which the runners sum themselves up.
@@ -150,7 +156,7 @@ summary='^\[==========\].* ran|^\[  (PASSED|FAILED)  \]|^=+ .*(passed|failed|err
 
 # Each step is a process of its own, so that it stops at its first failing command.
 if [ "${1:-}" = --step ]; then
-  "step_$2"
+  "step_$2" "${@:3}"
   exit
 fi
 

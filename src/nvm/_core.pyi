@@ -268,8 +268,8 @@ class PersistentObjectPool(MutableMapping[Any, Any]):
                 then again of the repairs done and in all.
 
         Returns:
-            What was found, the first thousand; empty: the pool is sound. The ``repaired`` of each
-            says what has been done about it.
+            What was found, the first thousand; empty: the pool is sound. With ``repair`` each says
+            in ``repaired`` what has been done about it, or in ``kept`` why nothing has.
 
         Raises:
             TransactionError: Inside a transaction or ``reading()`` of this thread.

@@ -15,6 +15,9 @@ class Finding(NamedTuple):
             ``pool.root[0]``. Elements of sets and frozensets, which have no index, are written
             ``{0}``. Empty if nothing leads there.
         repaired: What ``check(repair=True)`` has done about it, in words; empty: nothing.
+        kept: Why ``check(repair=True)`` has left it as it was, in words: what was there is not
+            known, something else may refer to it, there is no room. Empty: it has been repaired,
+            or no repair was asked for.
     """
 
     kind: str
@@ -22,6 +25,7 @@ class Finding(NamedTuple):
     what: str
     path: str = ""
     repaired: str = ""
+    kept: str = ""
 
 
 Finding.__module__ = "nvm.pmemobj"

@@ -28,15 +28,17 @@ class RepairTest : public CheckHeap {
     bool told = false;
     for (const Finding& finding : report.findings) {
       EXPECT_NE(finding.repaired, "") << finding.what;
+      EXPECT_EQ(finding.kept, "") << finding.what;
       told |= finding.kind == kind && finding.repaired.find(words) != std::string::npos;
     }
     EXPECT_TRUE(told) << words;
     expect_sound();
   }
-  // A finding of this kind is there, and stays as it is.
-  void expect_kept(Kind kind) {
-    const auto is_kept = [kind](const Finding& finding) {
-      return finding.kind == kind && finding.repaired.empty();
+  // A finding of this kind is there, stays as it is, and says why in these words.
+  void expect_kept(Kind kind, const std::string& why) {
+    const auto is_kept = [&](const Finding& finding) {
+      return finding.kind == kind && finding.repaired.empty() &&
+             finding.kept.find(why) != std::string::npos;
     };
     for (int round = 0; round < 2; ++round) {
       const auto findings = repair().findings;
@@ -175,7 +177,7 @@ TEST_F(RepairTest, FreesNoLeakWhileAnythingIsDamaged) {
   const Offset lost = leak(100);
   const uint64_t one = cell(at("l"), 0);
   cell(at("l"), 0) = 5;
-  expect_kept(Kind::leak);
+  expect_kept(Kind::leak, "what is damaged may have referred to it");
   EXPECT_TRUE(pool().is_block(lost));
   cell(at("l"), 0) = one;
   expect_repaired(Kind::leak, "freed");
@@ -186,7 +188,7 @@ TEST_F(RepairTest, LowersNoCountWhileAnythingIsDamaged) {
   put("b", values.list());
   cell(at("a"), 0) = 5;
   word(at("b")) = 2;
-  expect_kept(Kind::count);
+  expect_kept(Kind::count, "what is damaged may have referred to it");
   word(at("b")) = 0;
   const auto findings = repair().findings;
   EXPECT_TRUE(std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
@@ -252,7 +254,7 @@ TEST_F(RepairTest, DropsBlankPlacesAtAListsEnd) {
 TEST_F(RepairTest, KeepsABlankPlaceInTheMiddleOfAList) {
   put("l", values.list({Values::integer(1), values.str("a long text")}));
   cell(at("l"), 0) = 0;
-  expect_kept(Kind::damage);
+  expect_kept(Kind::damage, "what was there is not known");
 }
 
 TEST_F(RepairTest, FreesNoLeakWhereACellMayHaveBeenLost) {
@@ -327,7 +329,10 @@ TEST_F(RepairTest, TouchesNothingWhereARunIsDamaged) {
   run->unit = 0;
   check();
   const std::string before = bytes();
-  for (const Finding& finding : repair().findings) EXPECT_EQ(finding.repaired, "");
+  for (const Finding& finding : repair().findings) {
+    EXPECT_EQ(finding.repaired, "");
+    EXPECT_NE(finding.kept, "");
+  }
   EXPECT_TRUE(bytes() == before);
   run->unit = unit;
 }

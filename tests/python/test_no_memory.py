@@ -1,4 +1,4 @@
-"""Python's allocator fails at any moment: MemoryError, and a pool that is as sound as before."""
+"""Allocations fail, Python's or the core's: MemoryError, and a pool that is as sound as before."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import nvm
 from conftest import BACKEND
 from interpreter import CPYTHON, cpython_only
 
@@ -95,6 +96,58 @@ with nvm.open(path, "w") as pool:
     assert pool.check() == []
     assert pool.stats(leaks=True)["leaks"]["count"] == 0
 """
+
+
+# What the core allocates is not Python's allocator's: the process may have no more addresses.
+CORE_PROGRAM = """
+import resource, sys
+import nvm
+
+path, backend = sys.argv[1:]
+pool = nvm.open(path, "w", backend=backend)
+
+def limit_addresses():
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 10), resource.RLIM_INFINITY))
+
+OPERATIONS = {
+    "check": lambda: pool.check(),
+    "gc": lambda: pool.gc(),
+    "repair": lambda: pool.check(repair=True),
+    "extend": lambda: pool["l"].extend(range(2_000_000)),
+}
+for name, operation in OPERATIONS.items():
+    limit_addresses()
+    error = None
+    try:
+        operation()
+    except BaseException as caught:
+        error = caught
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+    assert isinstance(error, MemoryError), (name, repr(error))
+    assert not isinstance(error, nvm.PoolFullError), name
+    del error
+    assert len(pool["l"]) == 200_000, name
+assert pool.check() == []
+pool["l"].append(1)
+pool.close()
+with nvm.open(path, "w") as pool:
+    assert pool.check() == []
+    assert len(pool["l"]) == 200_001
+"""
+
+
+def test_the_core_has_no_memory(path: Path) -> None:
+    with nvm.open(path, size="256 MiB", backend=BACKEND) as pool:
+        pool["l"] = [[i] for i in range(200_000)]
+    done = subprocess.run(
+        [sys.executable, "-c", CORE_PROGRAM, str(path), BACKEND],
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("steps", [40, pytest.param(300, marks=pytest.mark.slow)])

@@ -69,7 +69,7 @@ def repaired(pool):
     """The words of all that was wrong, of which all must have been repaired."""
     found = pool.check(repair=True)
     assert found
-    assert all(finding.repaired for finding in found)
+    assert all(finding.repaired and not finding.kept for finding in found)
     assert pool.check() == []
     return [finding.repaired for finding in found]
 
@@ -219,7 +219,11 @@ def test_nothing_is_freed_beside_damage(pool, spoil):
     for _ in range(2):
         found = pool.check(repair=True)
         assert {finding.kind for finding in found} == {"damage", "count"}
-        assert not any(finding.repaired for finding in found)
+        assert {(finding.kind, finding.repaired, finding.kept) for finding in found} == {
+            ("damage", "", "what was there is not known, and to take it away could lose more"),
+            ("count", "", "what is damaged may have referred to it"),
+        }
+    assert not any(finding.repaired or finding.kept for finding in pool.check())
     pool["a"][0] = 1
     assert len(repaired(pool)) == 1
 
@@ -233,6 +237,7 @@ def test_nothing_is_freed_that_unknown_memory_may_refer_to(pool, spoil):
     for _ in range(2):
         (finding,) = pool.check(repair=True)
         assert (finding.kind, finding.repaired) == ("leak", "")
+        assert finding.kept == "what a class whose code is not here keeps may refer to it"
     pool["a"]._p_mm.free((pool["a"]._p_oid[0], block[1]))
     assert repaired(pool) == ["freed"]
 

@@ -59,9 +59,11 @@ Ref list_of(const std::vector<collect::Finding>& findings) {
     const Ref what = message_of(finding.what);
     const Ref path = message_of(finding.path);
     const Ref repaired = message_of(finding.repaired);
-    const Ref item = checked(PyObject_CallFunction(type.get(), "sKOOO", name_of(finding.kind),
-                                                   static_cast<unsigned long long>(finding.offset),
-                                                   what.get(), path.get(), repaired.get()));
+    const Ref kept = message_of(finding.kept);
+    const Ref item =
+        checked(PyObject_CallFunction(type.get(), "sKOOOO", name_of(finding.kind),
+                                      static_cast<unsigned long long>(finding.offset), what.get(),
+                                      path.get(), repaired.get(), kept.get()));
     check(PyList_Append(list.get(), item.get()));
   }
   return list;
@@ -201,8 +203,9 @@ const std::vector<PyMethodDef> report_methods = {
      "    progress: A function that is called with the blocks done and in all, or True for a\n"
      "        bar; with repair, then again with the repairs done and in all.\n\n"
      "Returns:\n"
-     "    list[Finding]: What was found, each a (kind, offset, what, path, repaired) tuple, the\n"
-     "    first thousand; empty: it is sound.\n\n"
+     "    list[Finding]: What was found, each a (kind, offset, what, path, repaired, kept) tuple,\n"
+     "    the first thousand; empty: it is sound. With repair each says in repaired what was done\n"
+     "    about it, or in kept why nothing was.\n\n"
      "Raises:\n"
      "    TransactionError: Inside a transaction or reading() of this thread.\n"
      "    ReadOnlyError: To be repaired, and open for reading only.\n"

@@ -111,7 +111,8 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     if (kind == Finding::Kind::damage && hides_references(mend)) report_.whole = false;
     if (report_.findings.size() >= CheckReport::kMostFindings) return;
     const bool named = place.object == 0 && !context_.empty();
-    report_.findings.push_back({kind, offset, named ? context_ + ": " + what : what, {}, {}, mend});
+    report_.findings.push_back(
+        {kind, offset, named ? context_ + ": " + what : what, {}, {}, {}, mend});
     places_.push_back(place);
   }
 
@@ -293,6 +294,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     for (const Entry& entry : census_.entries())
       hidden_ = hidden_ || (entry.kind() == BlockClass::memory && !entry.reached());
     report_.whole = report_.whole && !hidden_;
+    report_.hidden = hidden_;
     for (const Entry& entry : census_.entries()) {
       pace_.poll();
       if (entry.object()) {

@@ -49,6 +49,7 @@ struct Finding {
   std::string what;      // begins with the path, if there is one
   std::string path;      // of the object or place, as Python writes it; empty: nothing leads there
   std::string repaired;  // what repair() has done about it; empty: nothing
+  std::string kept;      // why repair() has done nothing about it; empty: it has, or was not asked
   static constexpr size_t kNoMend = ~size_t{0};
   size_t mend = kNoMend;  // in CheckReport::mends; several findings may share one
 };
@@ -57,6 +58,7 @@ struct CheckReport {
   std::vector<Finding> findings;     // empty: sound; at most kMostFindings
   std::vector<Mend> mends;           // all, also of what is not among the findings any more
   bool whole = true;                 // all that may refer to something has been read
+  bool hidden = false;               // not all, as it lies where only code that is absent can look
   uint64_t objects = 0;              // counted objects reached
   uint64_t blocks = 0;               // allocated blocks in all
   uint64_t cyclic_garbage = 0;       // objects that nothing but themselves keeps alive

@@ -22,15 +22,15 @@ bool frees(const Mend& mend) {
 class Repair {
  public:
   Repair(Pool& pool, CheckReport& report, const Progress& progress)
-      : pool_(pool), report_(report), pace_(progress), done_(report.mends.size()) {}
+      : pool_(pool), report_(report), pace_(progress), kept_(report.mends.size()) {}
 
   void run() {
-    if (report_.mends.empty()) return;
+    if (report_.mends.empty()) return tell();
     pace_.begin(report_.mends.size());
     read_limbo();
     for (const size_t number : in_order()) {
       const Mend& mend = report_.mends[number];
-      if (report_.whole || !frees(mend)) done_[number] = try_to(mend);
+      kept_[number] = report_.whole || !frees(mend) ? try_to(mend) : why_not_free();
       pace_.advance(1);
     }
     pool_.collect_garbage([this] { pace_.poll(); });
@@ -56,12 +56,25 @@ class Repair {
     return order;
   }
 
-  bool try_to(const Mend& mend) try {
+  // Why it could not be done; empty: it has been.
+  std::string try_to(const Mend& mend) try {
     heap::mutate_owned(pool_, [&](Operation& op) { carry_out(op, mend); });
-    return true;
+    return {};
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::full) throw;
-    return false;
+    if (error.kind() == ErrorKind::full) return std::string("there is no room: ") + error.what();
+    if (error.kind() == ErrorKind::corrupt) return error.what();
+    throw;
+  }
+
+  std::string why_not_free() const {
+    return report_.hidden ? "what a class whose code is not here keeps may refer to it"
+                          : "what is damaged may have referred to it";
+  }
+
+  static std::string why_unknown(const Finding& finding) {
+    return finding.offset == 0 && finding.path.empty()
+               ? "what should be there is not known"
+               : "what was there is not known, and to take it away could lose more";
   }
 
   void carry_out(Operation& op, const Mend& mend) const {
@@ -79,7 +92,7 @@ class Repair {
       case Mend::Kind::lost_slot:
         return op.clear_limbo_slot(mend.place);
       case Mend::Kind::leak:
-        if (pool_.handles().is_pinned(mend.place)) throw_corrupt("somebody has found it");
+        if (pool_.handles().is_pinned(mend.place)) throw_corrupt("the program holds it");
         return op.free(mend.place);
     }
   }
@@ -107,15 +120,16 @@ class Repair {
   }
 
   void tell() {
-    for (Finding& finding : report_.findings)
-      if (finding.mend != Finding::kNoMend && done_[finding.mend])
-        finding.repaired = words(report_.mends[finding.mend]);
+    for (Finding& finding : report_.findings) {
+      finding.kept = finding.mend == Finding::kNoMend ? why_unknown(finding) : kept_[finding.mend];
+      if (finding.kept.empty()) finding.repaired = words(report_.mends[finding.mend]);
+    }
   }
 
   Pool& pool_;
   CheckReport& report_;
   Pace pace_;
-  std::vector<bool> done_;  // of each mend
+  std::vector<std::string> kept_;  // of each mend: why it was not done
 };
 
 }  // namespace

@@ -25,8 +25,9 @@
 
 namespace nvm::collect {
 
-// Says in report.findings what has been done. What could not be done, because the pool is full or
-// damage keeps libpmemobj from changing anything, stays as it is told. REQUIRES: the caller surveys
+// Says in report.findings what has been done, or why nothing has: nobody can say what was there, it
+// would free what may be referred to, the pool is full, or damage keeps libpmemobj from changing
+// anything. REQUIRES: the caller surveys
 // the pool, which is writable, since before check() gave the report. Throws what `progress` throws,
 // between two mends, and Error(os).
 void repair(heap::Pool& pool, CheckReport& report, const Progress& progress = {});

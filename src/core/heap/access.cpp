@@ -55,11 +55,7 @@ Mutating::~Mutating() {
 }
 
 void Mutating::collect() noexcept {
-  try {
-    if (!pool_.in_transaction()) pool_.collect_garbage();
-  } catch (const std::exception&) {
-    // What could not be freed now stays on limbo: the next open frees it.
-  }
+  if (!pool_.in_transaction()) pool_.collect_quietly();
 }
 
 PendingCommit Mutating::finish() {

@@ -92,7 +92,7 @@ std::optional<Offset> Exports::place_of(const void* data, uint64_t size) {
 }
 
 bool Exports::flush(Export& exported) noexcept {
-  if (!exported.mapping_.attached()) return false;
+  if (!exported.mapping_.attached() || pool_.file().base() == nullptr) return false;
   if (pool_.records()) {
     flush_changed(exported);
     return true;
@@ -130,10 +130,12 @@ void Exports::detach_freed() noexcept {
     if (!exported->mapping_.attached() ||
         quick_block_at(pool_.file().base(), pool_.file().size(), exported->block_))
       continue;
-    // Private pages show what others do to the file until they are stored to.
-    const std::vector<char> content(exported->data_, exported->data_ + exported->size_);
     exported->mapping_.detach();
-    std::copy(content.begin(), content.end(), exported->data_);
+    // Private pages show what others do to the file until they are stored to.
+    for_each_page(exported->begin_, exported->size_, [&](size_t, Offset from, uint64_t) {
+      volatile char* const byte = exported->data_ + (from - exported->begin_);
+      *byte = *byte;
+    });
   }
 }
 

@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "heap/room.h"
+
 namespace nvm::heap {
 
 Handles::~Handles() {
   for (const auto& [offset, handle] : table_) delete handle;
+  while (released_ != nullptr) delete std::exchange(released_, released_->next_);
 }
 
 Handle* Handles::pin(Offset offset) {
@@ -37,8 +40,10 @@ void Handles::unpin(Handle* handle) noexcept {
   if (offset != 0) {
     table_.erase(offset);
     if (handle->on_limbo_) {
-      released_.push_back(offset);
+      handle->next_ = std::exchange(released_, handle);
+      ++released_count_;
       any_released_.store(true, std::memory_order_relaxed);
+      return;
     }
   }
   delete handle;
@@ -69,10 +74,15 @@ void Handles::make_stale(Offset offset) {
   table_.erase(found);  // its pins delete it
 }
 
-std::vector<Offset> Handles::take_released() {
+void Handles::take_released(std::vector<Offset>& objects) {
   std::lock_guard lock(mutex_);
+  make_room_for(objects, released_count_);
+  while (released_ != nullptr) {
+    objects.push_back(released_->offset());
+    delete std::exchange(released_, released_->next_);
+  }
+  released_count_ = 0;
   any_released_.store(false, std::memory_order_relaxed);
-  return std::exchange(released_, {});
 }
 
 std::vector<Offset> Handles::all() const {

@@ -34,6 +34,7 @@ class Handle {
   Pool* pool_ = nullptr;
   uint64_t pins_ = 0;
   bool on_limbo_ = false;
+  Handle* next_ = nullptr;  // among the released
 };
 
 class Handles {
@@ -52,8 +53,8 @@ class Handles {
   void clear_limbo_marks();
   // The object was undone: its handle, if any, turns stale.
   void make_stale(Offset offset);
-  // Objects on limbo whose last pin has gone since the last call.
-  std::vector<Offset> take_released();
+  // Adds the objects on limbo whose last pin has gone since the last call.
+  void take_released(std::vector<Offset>& objects);
   bool any_released() const noexcept { return any_released_.load(std::memory_order_relaxed); }
   std::vector<Offset> all() const;
 
@@ -61,7 +62,10 @@ class Handles {
   Pool& pool_;
   mutable std::mutex mutex_;
   std::unordered_map<Offset, Handle*> table_;
-  std::vector<Offset> released_;
+  // Unpinned, on limbo, and no more in the table: the handle itself is kept to name the object, as
+  // a dying proxy must not need memory.
+  Handle* released_ = nullptr;
+  size_t released_count_ = 0;
   std::atomic<bool> any_released_{false};
 };
 

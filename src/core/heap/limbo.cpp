@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "heap/pool.h"
+#include "heap/room.h"
 
 namespace nvm::heap {
 
@@ -53,16 +55,39 @@ Offset Limbo::slot_of(Offset object) const {
   return found == slot_of_.end() ? 0 : found->second;
 }
 
-void Limbo::add_free(Offset slot) { free_.push_back(slot); }
+void Limbo::make_room(size_t taken, size_t freed) {
+  make_room_for(free_, freed);
+  if (taken == 0) return;
+  const size_t needed = slot_of_.size() + taken;
+  if (static_cast<float>(needed) >
+      static_cast<float>(slot_of_.bucket_count()) * slot_of_.max_load_factor())
+    slot_of_.reserve(2 * needed);
+  make_room_for(spare_, taken);
+  while (spare_.size() < taken) {
+    nursery_.emplace(0, 0);
+    spare_.push_back(nursery_.extract(nursery_.begin()));
+  }
+}
 
-void Limbo::taken(Offset object, Offset slot) {
+void Limbo::add_free(Offset slot) noexcept { free_.push_back(slot); }
+
+void Limbo::taken(Offset object, Offset slot) noexcept {
   // Slots are taken from the end.
   const auto place = std::find(free_.rbegin(), free_.rend(), slot);
   if (place != free_.rend()) free_.erase(std::next(place).base());
-  slot_of_[object] = slot;
+  const auto known = slot_of_.find(object);
+  if (known != slot_of_.end()) {
+    known->second = slot;
+    return;
+  }
+  Slots::node_type node = std::move(spare_.back());
+  spare_.pop_back();
+  node.key() = object;
+  node.mapped() = slot;
+  slot_of_.insert(std::move(node));
 }
 
-void Limbo::released(Offset object) {
+void Limbo::released(Offset object) noexcept {
   const auto found = slot_of_.find(object);
   if (found == slot_of_.end()) return;
   free_.push_back(found->second);

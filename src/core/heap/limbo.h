@@ -30,22 +30,33 @@ class Limbo {
   std::vector<Offset> segments() const;  // the blocks of the list itself
   bool contains(Offset object) const { return slot_of_.count(object) != 0; }
   bool empty() const noexcept { return slot_of_.empty(); }
+  size_t size() const noexcept { return slot_of_.size(); }
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (const auto& [object, slot] : slot_of_) visit(object);
+  }
 
   // The offset of a free slot's word, 0 if there is none. It stays free until taken.
   Offset free_slot(size_t nth) const noexcept;
   size_t free_slots() const noexcept { return free_.size(); }
   Offset slot_of(Offset object) const;  // 0 if it is not here
-  // Tell what an operation has committed.
-  void add_free(Offset slot);
-  void taken(Offset object, Offset slot);
-  void released(Offset object);
+  // Room to be told, without an allocation, of so many slots that are taken, and that are free.
+  void make_room(size_t taken, size_t freed);
+  // Tell what an operation has committed. REQUIRES: make_room().
+  void add_free(Offset slot) noexcept;
+  void taken(Offset object, Offset slot) noexcept;
+  void released(Offset object) noexcept;
 
   static constexpr uint64_t kSegmentSlots = 126;  // a block of 1,024 bytes
 
  private:
+  using Slots = std::unordered_map<Offset, Offset>;
+
   Pool& pool_;
-  std::unordered_map<Offset, Offset> slot_of_;  // object -> offset of its slot
+  Slots slot_of_;  // object -> offset of its slot
   std::vector<Offset> free_;
+  std::vector<Slots::node_type> spare_;  // for the next that are taken
+  Slots nursery_;                        // where they are made; empty
 };
 
 }  // namespace nvm::heap

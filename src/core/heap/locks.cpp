@@ -323,6 +323,7 @@ void Ownership::release_shared() noexcept {
 }
 
 bool Ownership::shared_mine() const noexcept {
+  if (known_thread_id == 0) return false;
   std::lock_guard lock(mutex_);
   return std::any_of(readers_.begin(), readers_.end(),
                      [](const Reader& reader) { return reader.thread == this_thread(); });

@@ -4,7 +4,9 @@
 #include <string>
 #include <unordered_set>
 
+#include "heap/file/actions.h"
 #include "heap/layout/heap_walk.h"
+#include "heap/room.h"
 
 namespace nvm::heap {
 
@@ -53,6 +55,8 @@ Offset Operation::reserve(uint64_t bytes, BlockKind kind) {
     pool_.log().publish_early(allocations_, blocks_);
     unfenced_ = false;
   }
+  make_room_for(allocations_, 1);
+  make_room_for(blocks_, 1);
   Action action;
   const Offset block = pool_.file_->reserve(bytes, kind, action);
   if (block == 0) throw Error(ErrorKind::full, "the pool is full", ENOMEM, pool_.path());
@@ -105,8 +109,8 @@ void Operation::cancel_unneeded() {
   std::unordered_set<Offset> cancelled;
   for (size_t i = blocks_.size(); i-- > 0;) {
     if (freed.count(blocks_[i]) == 0) continue;
-    pool_.file_->cancel(&allocations_[i], 1);
     cancelled.insert(blocks_[i]);
+    pool_.file_->cancel(&allocations_[i], 1);
     allocations_.erase(allocations_.begin() + static_cast<ptrdiff_t>(i));
     blocks_.erase(blocks_.begin() + static_cast<ptrdiff_t>(i));
   }
@@ -260,9 +264,16 @@ bool Operation::fits_publish() const noexcept {
          !(allocations_.empty() && frees_.empty());
 }
 
+// What after_commit() will tell has its room before anything is decided.
+void Operation::make_room() {
+  pool_.limbo_.make_room(to_limbo_.size(), new_slots_.size() + from_limbo_.size());
+  make_room_for(pool_.garbage_, to_limbo_.size() + 1);
+}
+
 void Operation::commit() {
   cancel_unneeded();
   settle_counts();
+  make_room();
   if (in_transaction_) {
     pool_.admit();
   } else {
@@ -294,11 +305,11 @@ void Operation::commit_store() {
 
 // A publish begins with a drain, so that what was written() is durable before it counts.
 void Operation::commit_publish() {
-  std::vector<Action> actions(std::move(allocations_));
-  allocations_.clear();
-  for (const Offset block : frees_) pool_.file_->defer_free(actions.emplace_back(), block);
-  for (const Word& word : words_)
-    pool_.file_->set_value(actions.emplace_back(), word.address, word.value);
+  Actions actions;
+  for (const Action& action : allocations_) actions.add(action);
+  for (const Offset block : frees_) pool_.file_->defer_free(actions.add(), block);
+  for (const Word& word : words_) pool_.file_->set_value(actions.add(), word.address, word.value);
+  allocations_.clear();  // a publish that fails has cancelled them
   pool_.file_->publish(actions.data(), actions.size());
 }
 
@@ -339,6 +350,10 @@ void Operation::commit_logged() {
 void Operation::hand_over() {
   if (pool_.allocations_.size() + allocations_.size() > kEarly)
     pool_.log().publish_early(pool_.allocations_, pool_.blocks_);
+  make_room_for(pool_.allocations_, allocations_.size());
+  make_room_for(pool_.blocks_, blocks_.size());
+  make_room_for(pool_.frees_, frees_.size());
+  make_room_for(pool_.born_, objects_.size() + raws_.size());
   add(pool_.allocations_, allocations_);
   add(pool_.blocks_, blocks_);
   add(pool_.frees_, frees_);
@@ -347,7 +362,7 @@ void Operation::hand_over() {
   allocations_.clear();
 }
 
-void Operation::after_commit() {
+void Operation::after_commit() noexcept {
   for (const Offset slot : new_slots_) pool_.limbo_.add_free(slot);
   for (const auto& [object, slot] : to_limbo_) {
     pool_.limbo_.taken(object, slot);
@@ -370,7 +385,7 @@ void Operation::undo() noexcept {
     } else if (logging_) {
       pool_.log().roll_back();
     }
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     pool_.break_off();
   }
   pool_.cancel(allocations_);  // at last: libpmemobj keeps its records in free blocks

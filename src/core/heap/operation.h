@@ -129,7 +129,8 @@ class Operation {
   void log_words();
   void store_words();
   void hand_over();
-  void after_commit();
+  void make_room();
+  void after_commit() noexcept;
   void undo() noexcept;
 
   Pool& pool_;

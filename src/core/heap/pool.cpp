@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "heap/operation.h"
+#include "heap/room.h"
 #include "heap/undo/tx_state.h"
 
 namespace nvm::heap {
@@ -62,7 +63,22 @@ Pool::Pool(std::unique_ptr<PoolFile> file, Destroyer destroy)
       handles_(*this),
       log_(*this),
       limbo_(*this),
-      exports_(*this) {
+      exports_(*this),
+      no_memory_to_undo_(ErrorKind::os,
+                         "'" + path_ +
+                             "': there was no memory to undo a change: close the pool and open it "
+                             "again, which recovers all that was committed",
+                         ENOMEM, path_),
+      no_memory_to_close_(ErrorKind::os,
+                          "'" + path_ +
+                              "': there was no memory to bring the file up to date: the next open "
+                              "recovers all that was committed",
+                          ENOMEM, path_),
+      not_open_again_(ErrorKind::os,
+                      "'" + path_ +
+                          "': the pool could not be opened again after it had grown: close it and "
+                          "open it again",
+                      EIO, path_) {
   writable_ = file_->access() == Access::write;
   flushes_ = file_->backend().needs_flush();
   records_ = file_->backend().kind() == backend::Kind::journal;
@@ -73,10 +89,12 @@ Pool::Pool(std::unique_ptr<PoolFile> file, Destroyer destroy)
 Pool::~Pool() {
   try {
     close();
-  } catch (const Error&) {
-    // Another thread's transaction is open: it is undone when the file is opened next.
+  } catch (const std::exception&) {
+    // Another thread's transaction is open, or there is no memory: what is not committed is undone
+    // when the file is opened next.
     state_.store(State::closed);
   }
+  file_.reset();  // the backend's thread uses the rest
 }
 
 void Pool::refresh_mapping() noexcept {
@@ -102,9 +120,9 @@ void Pool::start(Initializer initialize) {
   pmem::store(&header.session, uint64_t{session_});
   flush(&header.session, sizeof header.session);
   drain();
+  own(-1);
   limbo_.rescan();
   garbage_ = limbo_.objects();
-  own(-1);
   collect_garbage();
   disown();
 }
@@ -228,6 +246,7 @@ void Pool::check_owned() {
     check_whole();
     check_not_failed();
     check_not_surveyed();
+    if (limbo_unread_) read_limbo();
   } catch (...) {
     ownership_.release();
     throw;
@@ -268,9 +287,21 @@ bool Pool::run_quietly(const std::function<void()>& work) {
 
 // ---- Garbage and room
 
-void Pool::find_garbage() {
-  if (!handles_.any_released()) return;
-  for (const Offset object : handles_.take_released()) garbage_.push_back(object);
+// After something has been undone: limbo, as it lies there again. REQUIRES: ownership.
+void Pool::read_limbo() {
+  std::lock_guard latch(latch_);
+  limbo_unread_ = true;
+  limbo_.rescan();
+  handles_.clear_limbo_marks();
+  make_room_for(garbage_, limbo_.size());
+  limbo_.for_each([this](Offset object) {
+    if (handles_.is_pinned(object)) {
+      handles_.set_on_limbo(object, true);
+    } else {
+      garbage_.push_back(object);
+    }
+  });
+  limbo_unread_ = false;
 }
 
 bool Pool::free_step(Offset object) {
@@ -286,10 +317,10 @@ bool Pool::free_step(Offset object) {
 
 void Pool::collect_garbage(const std::function<void()>& between) {
   if (!writable_ || collecting_ || state_.load() != State::open || lost_->load()) return;
-  if (garbage_.empty() && !handles_.any_released()) return;
+  if (limbo_unread_ || (garbage_.empty() && !handles_.any_released())) return;
   collecting_ = true;
   const Finally done([this] { collecting_ = false; });
-  find_garbage();
+  if (handles_.any_released()) handles_.take_released(garbage_);
   while (!garbage_.empty()) {
     if (between) between();
     const Offset object = garbage_.back();
@@ -307,10 +338,21 @@ void Pool::collect_garbage(const std::function<void()>& between) {
       garbage_.push_back(object);
       try {
         grow();
-      } catch (const Error&) {
+      } catch (const std::exception&) {
         break;  // tried again after the next operation
       }
+    } catch (...) {
+      garbage_.push_back(object);
+      throw;
     }
+  }
+}
+
+void Pool::collect_quietly() noexcept {
+  try {
+    collect_garbage();
+  } catch (const std::exception&) {
+    // What could not be freed now stays on limbo: a later operation, or the next open, frees it.
   }
 }
 
@@ -327,7 +369,7 @@ void Pool::grow() {
     file_->grow();
   } catch (...) {
     refresh_mapping();
-    if (file_->broken()) break_off();
+    if (file_->broken()) break_off(not_open_again_);
     throw;
   }
   refresh_mapping();
@@ -347,9 +389,14 @@ void Pool::check_no_foreign_transaction() const {
 void Pool::close() {
   if (closed()) return;
   check_no_foreign_transaction();
+  std::optional<Error> failure;
   if (ownership_.acquire(-1) || in_transaction()) {
     undo_transaction();
-    finish_transaction();
+    try {
+      static_cast<void>(finish_transaction());
+    } catch (const Error& error) {
+      failure.emplace(error);
+    }
     ownership_.acquire(-1);
   }
   try {
@@ -358,10 +405,21 @@ void Pool::close() {
     ownership_.release();
     throw;
   }
-  std::optional<Error> failure;
-  if (!closed()) failure = shut();
+  if (!closed()) {
+    const std::optional<Error> in_the_end = shut();
+    if (!failure && in_the_end) failure.emplace(*in_the_end);
+  }
   ownership_.release();
   if (failure) throw Error(*failure);
+}
+
+// What cannot be freed for want of memory is freed by the next open.
+void Pool::free_all_of_limbo() noexcept try {
+  if (limbo_unread_) read_limbo();
+  garbage_ = limbo_.objects();
+  collect_garbage();
+} catch (const std::bad_alloc&) {
+  garbage_.clear();
 }
 
 // REQUIRES: ownership. Returns why the file could not be brought up to date; it is closed then,
@@ -372,14 +430,15 @@ std::optional<Error> Pool::shut() {
   if (state_.load() == State::open) {
     if (writable_) {
       closing_ = true;
-      garbage_ = limbo_.objects();
-      collect_garbage();
+      free_all_of_limbo();
     }
     try {
       check_whole();
       file_->finish();
     } catch (const Error& error) {
       failure.emplace(error);
+    } catch (const std::bad_alloc&) {
+      failure.emplace(no_memory_to_close_);
     }
   }
   while (pending_commits_.load() != 0) std::this_thread::yield();  // all have an answer by now

@@ -223,6 +223,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // Frees what was let go; REQUIRES ownership, no latch, no transaction. `between` is called
   // between the steps and may throw to stop: what is left is freed by the next call.
   void collect_garbage(const std::function<void()>& between = {});
+  // The same at the end of something that has been done: an error leaves the rest for later.
+  void collect_quietly() noexcept;
   // Makes room after Error(full): publishes what a transaction has reserved, which keeps the free
   // blocks beside it from being used, and enlarges the file. Throws it on if the limit is reached
   // and nothing is reserved. REQUIRES ownership, no latch, no operation.
@@ -257,16 +259,19 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void check_root() const;
   void refresh_mapping() noexcept;
   PendingCommit commit_outermost();
-  void undo_transaction();
+  void undo_transaction() noexcept;
+  void restore_transaction() noexcept;
   PendingCommit finish_transaction();
   PendingCommit pending(backend::Ticket ticket) noexcept;
   using Extent = std::pair<Offset, uint64_t>;
-  void forget(const std::vector<Extent>& blocks) noexcept;
+  void forget(const std::vector<Extent>& blocks);
+  void forget(const std::vector<Action>& reservations) noexcept;
   void settle_exports() noexcept;
   bool run_quietly(const std::function<void()>& work);
   std::optional<Error> shut();
   void break_off(const Error& error) noexcept;
-  void find_garbage();
+  void read_limbo();
+  void free_all_of_limbo() noexcept;
   bool free_step(Offset object);
   void check_no_foreign_transaction() const;
   void check_owned();
@@ -311,7 +316,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   bool surveyed_ = false;
   bool collecting_ = false;
   bool closing_ = false;
-  std::vector<Offset> born_;  // counted objects that the transaction made
+  bool limbo_unread_ = false;  // what limbo_ says is of before something was undone
+  std::vector<Offset> born_;   // counted objects that the transaction made
   // what the transaction holds until its end
   std::vector<Action> allocations_;
   std::vector<Offset> blocks_;
@@ -324,6 +330,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::atomic<backend::Ticket> last_ticket_{0};
   std::atomic<uint32_t> pending_commits_{0};
   std::optional<Error> broken_by_;  // written once, before state_ becomes broken
+  // Made beforehand.
+  const Error no_memory_to_undo_;
+  const Error no_memory_to_close_;
+  const Error not_open_again_;
 
   mutable std::mutex attaching_;
   mutable std::shared_ptr<void> attached_;

@@ -1,5 +1,6 @@
 // Commits of a pool whose backend records them: room before, the cut after, and the wait.
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -31,29 +32,36 @@ void Pool::announce(const Action& reservation) noexcept {
 // An operation within a transaction forgets large blocks only: all that the transaction has stored
 // is looked through.
 void Pool::cancel(std::vector<Action>& reservations) noexcept {
-  if (records_) {
-    std::vector<Extent> blocks;
-    const uint64_t least = in_transaction() && &reservations != &allocations_ ? kLarge : 0;
-    for (const Action& action : reservations) {
-      if (action.heap.usable_size >= least)
-        blocks.emplace_back(action.heap.offset, action.heap.usable_size);
-    }
-    forget(blocks);
-  }
+  if (records_) forget(reservations);
   file_->cancel(reservations.data(), reservations.size());
   reservations.clear();
 }
 
-void Pool::forget(const std::vector<Offset>& blocks) noexcept {
+// Where there is no memory for the lists below, what could be forgotten is recorded.
+void Pool::forget(const std::vector<Action>& reservations) noexcept try {
+  std::vector<Extent> blocks;
+  const uint64_t least = in_transaction() && &reservations != &allocations_ ? kLarge : 0;
+  for (const Action& action : reservations) {
+    if (action.heap.usable_size >= least)
+      blocks.emplace_back(action.heap.offset, action.heap.usable_size);
+  }
+  forget(blocks);
+} catch (const std::bad_alloc&) {
+  return;
+}
+
+void Pool::forget(const std::vector<Offset>& blocks) noexcept try {
   if (!records_) return;
   std::vector<Extent> extents;
   extents.reserve(blocks.size());
   for (const Offset block : blocks) extents.emplace_back(block, file_->usable_size(block));
   forget(extents);
+} catch (const std::bad_alloc&) {
+  return;
 }
 
 // With the headers of those that are known to have one: they are from libpmemobj's own classes.
-void Pool::forget(const std::vector<Extent>& blocks) noexcept {
+void Pool::forget(const std::vector<Extent>& blocks) {
   if (blocks.empty()) return;
   std::vector<backend::Bytes> bytes;
   bytes.reserve(blocks.size());
@@ -127,13 +135,13 @@ void Pool::take_over_exports() noexcept try {
       reserve_commit(0);
       static_cast<void>(cut_commit());
     }
-  } catch (const Error&) {
+  } catch (...) {
     disown();
     throw;
   }
   disown();
-} catch (const Error&) {
-  // The disk is full, or no operation is possible any more.
+} catch (const std::exception&) {
+  // The disk is full, there is no memory, or no operation is possible any more.
 }
 
 // Pages that were exported are the pool's own again. REQUIRES: ownership.

@@ -1,5 +1,6 @@
 // Transactions of a pool: begin, commit, abort, and what remains to be done after them.
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "heap/pool.h"
@@ -79,35 +80,36 @@ void Pool::end_failed() {
   }
 }
 
-void Pool::undo_transaction() {
-  std::lock_guard latch(latch_);
+void Pool::undo_transaction() noexcept {
+  restore_transaction();
+  if (state_.load() == State::broken) return;
+  try {
+    read_limbo();
+  } catch (const Error& error) {
+    break_off(error);
+  } catch (const std::bad_alloc&) {
+    // The next operation reads it.
+  }
+}
+
+void Pool::restore_transaction() noexcept {
+  const std::lock_guard latch(latch_);
   frees_.clear();
   try {
     if (log_.active()) log_.roll_back();
   } catch (const Error&) {
     break_off();
+  } catch (const std::bad_alloc&) {
+    break_off(no_memory_to_undo_);
   }
   // After the old values have been stored back, into these blocks too: libpmemobj keeps its records
   // of what is free in the free blocks themselves.
   cancel(allocations_);
   blocks_.clear();
   exports_.detach_freed();
-  for (const Offset object : std::exchange(born_, {})) handles_.make_stale(object);
+  for (const Offset object : born_) handles_.make_stale(object);
+  born_.clear();
   undo_epoch_.store(next_undo_epoch(), std::memory_order_release);
-  if (state_.load() == State::broken) return;
-  handles_.clear_limbo_marks();
-  try {
-    limbo_.rescan();
-  } catch (const Error& error) {
-    return break_off(error);
-  }
-  for (const Offset object : limbo_.objects()) {
-    if (handles_.is_pinned(object)) {
-      handles_.set_on_limbo(object, true);
-    } else {
-      garbage_.push_back(object);
-    }
-  }
 }
 
 // REQUIRES: committed or undone. Gives back the last level of ownership.
@@ -119,7 +121,7 @@ PendingCommit Pool::finish_transaction() {
   depth_ = 0;
   failed_ = false;
   born_.clear();
-  collect_garbage();
+  collect_quietly();
   PendingCommit commit;
   try {
     commit = cut_commit();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cerrno>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -35,16 +36,19 @@ enum class ErrorKind {
 class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message, int error_number = 0, std::string file = {})
-      : std::runtime_error(message), kind_(kind), errno_(error_number), file_(std::move(file)) {}
+      : std::runtime_error(message),
+        kind_(kind),
+        errno_(error_number),
+        file_(std::make_shared<const std::string>(std::move(file))) {}
 
   ErrorKind kind() const noexcept { return kind_; }
   int error_number() const noexcept { return errno_; }
-  const std::string& file() const noexcept { return file_; }
+  const std::string& file() const noexcept { return *file_; }
 
  private:
   ErrorKind kind_;
   int errno_;
-  std::string file_;
+  std::shared_ptr<const std::string> file_;  // shared, so that no copy needs memory
 };
 
 [[noreturn]] inline void throw_corrupt(const std::string& what) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <new>
+#include <system_error>
 
 #include "backend/journal/journal.h"
 #include "backend/read_ahead.h"
@@ -26,7 +28,13 @@ size_t batch_size(const std::vector<uint64_t>& pages, size_t from) {
 // ---- The thread
 
 void Journal::start_thread() {
-  if (!thread_ && quietly_) thread_ = std::make_unique<std::thread>([this] { run_thread(); });
+  if (thread_ || !quietly_) return;
+  try {
+    thread_ = std::make_unique<std::thread>([this] { run_thread(); });
+  } catch (const std::system_error& error) {
+    throw Error(ErrorKind::os, "'" + pool_->path() + "': no thread for the journal",
+                error.code().value(), pool_->path());
+  }
 }
 
 void Journal::stop_thread() noexcept {
@@ -91,7 +99,12 @@ void Journal::zero_ahead(Lock& lock) {
   if (!journal_ || writing_ || failed_) return;
   const JournalFile::Ahead ahead = journal_->ahead();
   if (ahead.length == 0) return;
-  const std::vector<char> zeros(ahead.length);
+  std::vector<char> zeros;
+  try {
+    zeros.resize(ahead.length);
+  } catch (const std::bad_alloc&) {
+    return;  // syncs are slower without
+  }
   write_alone(lock, [&](DiskFile& disk) { disk.write(zeros.data(), zeros.size(), ahead.offset); });
   journal_->was_zeroed(ahead);
   call_waiters();
@@ -110,7 +123,6 @@ bool Journal::is_quiet(const std::function<void()>& work) {
 
 bool Journal::write_checkpoint() {
   if (!underway_ && !begin_checkpoint()) return false;
-  underway_ = true;
   if (!write_batches()) return false;
   if (holds(Rule::pages_are_synced_before_records_retire)) pool_->sync();
   {
@@ -118,8 +130,7 @@ bool Journal::write_checkpoint() {
     journal_->retire();
   }
   underway_ = false;
-  for (const uint64_t page : checkpoint_) private_.mark_unit(page);
-  checkpoint_.clear();
+  for (const uint64_t page : std::exchange(checkpoint_, {})) private_.mark_unit(page);
   return is_quiet([this] {
     const Lock lock(mutex_);
     dirty_ -= std::min(dirty_, living_.units().size());
@@ -128,19 +139,23 @@ bool Journal::write_checkpoint() {
   });
 }
 
+// Up to the exchange of the sets all is as it was, if there is no memory; from then on a checkpoint
+// is underway, and nothing needs any.
 bool Journal::begin_checkpoint() {
   Ticket ticket = 0;
   const bool begun = is_quiet([&] {
     const Lock lock(mutex_);
     cut_lines(lock);
     ticket = cut_;
-    std::swap(pages_, living_);
-    checkpoint_ = living_.units();
+    checkpoint_ = pages_.units();
     checkpointed_ = 0;
     std::sort(checkpoint_.begin(), checkpoint_.end());
     leave_out_free_pages();
-    for (const uint64_t page : std::exchange(written_directly_, {})) private_.mark_unit(page);
+    for (const uint64_t page : written_directly_) private_.mark_unit(page);
+    written_directly_.clear();
+    std::swap(pages_, living_);
     journal_->begin_generation();
+    underway_ = true;
     changed_.notify_all();
   });
   if (begun && holds(Rule::pages_are_written_after_their_records)) wait(ticket, Promise::durable);
@@ -206,9 +221,10 @@ void Journal::write_batch(size_t from, const std::vector<char>& bytes) {
 // A page that equals the file's needs no memory of its own: reading it brings the file's.
 void Journal::give_back() {
   if (private_.units().size() <= limits_.kept) return;
-  Pages pages = private_.take();
+  Pages pages = private_.units();
   std::sort(pages.begin(), pages.end());
-  std::vector<char> buffer;
+  std::vector<char> buffer(kPage);
+  private_.clear();
   for (size_t from = 0; from < pages.size(); from += batch_size(pages, from)) {
     if (!is_quiet([&] { drop_equal(pages, from, buffer); })) return;
   }
@@ -216,7 +232,6 @@ void Journal::give_back() {
 
 void Journal::drop_equal(const Pages& pages, size_t from, std::vector<char>& buffer) {
   const size_t count = batch_size(pages, from);
-  buffer.resize(kPage);
   for (size_t i = 0; i < count; ++i) {
     char* const page = base_ + pages[from + i] * kPage;
     pool_->read(buffer.data(), kPage, pages[from + i] * kPage);

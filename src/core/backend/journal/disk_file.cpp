@@ -141,8 +141,15 @@ DiskObserver* set_disk_observer(DiskObserver* next) noexcept {
 }
 #endif
 
-std::unique_ptr<DiskFile> make_disk_file(int fd, std::string path) {
-  return observed(std::make_unique<PosixFile>(fd, std::move(path)));
+std::unique_ptr<DiskFile> make_disk_file(int fd, const std::string& path) {
+  std::unique_ptr<DiskFile> file;
+  try {
+    file = std::make_unique<PosixFile>(fd, path);
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+  return observed(std::move(file));
 }
 
 std::unique_ptr<DiskFile> reopen_disk_file(int fd, const std::string& path) {
@@ -157,9 +164,14 @@ std::unique_ptr<DiskFile> create_disk_file(const std::string& path, unsigned mod
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) fail(path, "cannot create the journal", errno);
   tell_created(path);
-  std::unique_ptr<DiskFile> file = make_disk_file(fd, path);
-  sync_directory_of(path);
-  return file;
+  try {
+    std::unique_ptr<DiskFile> file = make_disk_file(fd, path);
+    sync_directory_of(path);
+    return file;
+  } catch (...) {
+    remove_disk_file(path);
+    throw;
+  }
 }
 
 void tell_named(const std::string& path) { tell_created(path); }

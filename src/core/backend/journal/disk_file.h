@@ -36,7 +36,7 @@ class DiskFile {
 };
 
 // What works on `fd`, which it takes over; `path` is for messages.
-std::unique_ptr<DiskFile> make_disk_file(int fd, std::string path);
+std::unique_ptr<DiskFile> make_disk_file(int fd, const std::string& path);
 // The file that is open as `fd`, under a descriptor of its own for reading and
 // writing, without the locks of that one. Throws Error(os).
 std::unique_ptr<DiskFile> reopen_disk_file(int fd, const std::string& path);

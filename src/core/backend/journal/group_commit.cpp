@@ -2,6 +2,8 @@
 // all of them have cut, while the next records are being cut.
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <new>
 #include <optional>
 
 #include "backend/journal/journal.h"
@@ -28,6 +30,8 @@ bool Journal::write_alone(Lock& lock, const std::function<void(DiskFile&)>& writ
     write(disk);
   } catch (const Error& caught) {
     error.emplace(caught);
+  } catch (const std::bad_alloc&) {
+    error.emplace(no_memory_);
   }
   lock.lock();
   writing_ = false;
@@ -83,13 +87,14 @@ void Journal::lead(Lock& lock, Promise promise) {
   const std::vector<Write> writes = std::exchange(pending_, {});
   const uint64_t target = cut_;
   const bool sync_pool = std::exchange(pool_unsynced_, false);
-  const bool done = write_alone(lock, [&](DiskFile& disk) {
+  const auto write_it = [&](DiskFile& disk) {
     if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record)) pool_->sync();
     for (const Write& write : writes)
       disk.write(write.bytes.data(), write.bytes.size(), write.offset);
     if (promise == Promise::durable && holds(Rule::records_are_synced)) disk.sync();
-  });
-  if (!done) return;
+  };
+  // What is pending is lost if this throws: nothing here allocates.
+  if (!write_alone(lock, std::ref(write_it))) return;
   written_ = target;
   if (promise == Promise::durable) durable_ = target;
   const size_t called = call_waiters();

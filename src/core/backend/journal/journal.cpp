@@ -20,6 +20,12 @@ constexpr uint64_t kLineCost = kLine + sizeof(uint64_t);
 constexpr size_t kMostDirtyPages = size_t{64} << 10;
 // Memory of their own that written pages may keep: those that are stored to again need no copy.
 constexpr size_t kMostPrivatePages = size_t{16} << 10;
+// Whose memory the set of lines keeps from one record to the next.
+constexpr size_t kMostKeptLines = size_t{64} << 10;
+constexpr size_t kSpareMemory = size_t{256} << 10;
+constexpr const char* kFinal =
+    ": the pool takes no more changes before it is opened again, which recovers all that was "
+    "committed";
 // New blocks that are known to be new: each is filled as soon as it is made.
 constexpr size_t kMostFresh = 8;
 
@@ -28,6 +34,8 @@ constexpr size_t kMostFresh = 8;
 Journal::Journal(std::unique_ptr<DiskFile> pool, Host host)
     : pool_(std::move(pool)),
       host_(std::move(host)),
+      no_memory_(ErrorKind::os, "'" + pool_->path() + "': no memory for a commit" + kFinal, ENOMEM,
+                 pool_->path()),
       space_(*pool_, host_.first_zone),
       ballast_(host_.journal_path),
       nameless_(host_.fresh) {}
@@ -52,20 +60,39 @@ void Journal::attached(const void* base, size_t length) {
   offer_free_blocks();
   limit_read_ahead(base_, size_, pool_->used());
   for (const auto& [address, bytes] : std::exchange(early_, {})) flush(address, bytes);
+  if (lost_) throw std::bad_alloc();
 }
 
-void Journal::flush(const void* address, size_t length) noexcept try {
-  if (base_ == nullptr) {
-    early_.emplace_back(address, length);
-    return;
-  }
+void Journal::flush(const void* address, size_t length) noexcept {
+  if (base_ == nullptr) return flush_early(address, length);
   const auto begin = static_cast<uint64_t>(static_cast<const char*>(address) - base_);
   if (begin >= size_ || length > size_ - begin) return;  // an answer to another pool's opening
   const uint64_t end = begin + length;
   if (end <= host_.first_byte) return;
-  mark_lines(std::max(begin, host_.first_byte), end);
+  try {
+    mark_lines(std::max(begin, host_.first_byte), end);
+  } catch (const std::bad_alloc&) {
+    miss(std::max(begin, host_.first_byte), end);
+  }
+}
+
+void Journal::flush_early(const void* address, size_t length) noexcept try {
+  early_.emplace_back(address, length);
 } catch (const std::bad_alloc&) {
   lost_ = true;
+}
+
+void Journal::miss(uint64_t begin, uint64_t end) noexcept {
+  if (missed_count_ == missed_.size()) {
+    lost_ = true;
+    return;
+  }
+  missed_[missed_count_++] = {begin, end};
+}
+
+void Journal::mark_missed() {
+  for (; missed_count_ != 0; --missed_count_)
+    mark_lines(missed_[missed_count_ - 1].first, missed_[missed_count_ - 1].second);
 }
 
 // Whole pages of new blocks are kept apart.
@@ -130,7 +157,6 @@ void Journal::open_journal() {
     throw;
   }
   ballast_.hold();
-  start_thread();
 }
 
 // Checkpoints must not find the disk full: what they will write has its blocks before it counts.
@@ -156,8 +182,12 @@ void Journal::back_pages() {
 void Journal::reserve(uint64_t more_lines) {
   if (nameless_) return;
   Lock lock(mutex_);
+  if (lost_) fail_without_memory();
   check_not_failed(lock);
+  mark_missed();
+  keep_spare_memory();
   if (!journal_) open_journal();
+  start_thread();
   if (journal_->is_exhausted()) {
     throw Error(
         ErrorKind::os,
@@ -183,18 +213,20 @@ bool Journal::may_be_direct(uint64_t page) const {
 // those that must not go there are recorded. The mutex is let go meanwhile.
 void Journal::write_direct(Lock& lock) {
   const bool all_durable = durable_ == cut_;
-  Pages pages = direct_.take();
+  Pages pages = direct_.units();
   std::sort(pages.begin(), pages.end());
   std::erase_if(pages, [&](uint64_t page) {
     if (all_durable && may_be_direct(page)) return false;
     lines_.mark(page * kPage, kPage);
     return true;
   });
-  if (pages.empty()) return;
+  if (pages.empty()) return direct_.clear();
   lock.unlock();
   for (const uint64_t page : pages) space_.back(page * kPage);
+  written_directly_.reserve(written_directly_.size() + pages.size());
   write_pages(pages);
   written_directly_.insert(written_directly_.end(), pages.begin(), pages.end());
+  direct_.clear();
   lock.lock();
   pool_unsynced_ = true;
 }
@@ -219,12 +251,19 @@ void Journal::check_not_failed(const Lock&) const {
 
 void Journal::fail(const Error& error) noexcept {
   if (!failed_) {
-    failed_.emplace(ErrorKind::os,
-                    std::string(error.what()) +
-                        ": the pool takes no more changes before it is opened again, which "
-                        "recovers all that was committed",
-                    error.error_number() != 0 ? error.error_number() : EIO, error.file());
+    try {
+      failed_.emplace(ErrorKind::os, std::string(error.what()) + kFinal,
+                      error.error_number() != 0 ? error.error_number() : EIO, error.file());
+    } catch (const std::bad_alloc&) {
+      return fail_without_memory();
+    }
   }
+  changed_.notify_all();
+  call_waiters();
+}
+
+void Journal::fail_without_memory() noexcept {
+  if (!failed_) failed_.emplace(no_memory_);
   changed_.notify_all();
   call_waiters();
 }
@@ -234,35 +273,57 @@ Ticket Journal::cut() {
   return cut_lines(lock);
 }
 
+// The lines are in a record, or still to be recorded if this throws.
+void Journal::record_lines() {
+  if (!journal_) {
+    open_journal();
+    start_thread();
+  }
+  try {
+    back_lines();
+  } catch (const Error& error) {
+    if (!is_full(error)) throw;
+    back_pages();
+  }
+  std::vector<uint64_t> lines = lines_.units();
+  std::sort(lines.begin(), lines.end());
+  for (const uint64_t line : lines) pages_.mark_unit(line >> (kPageShift - kLineShift));
+  cut_ = journal_->append(lines, base_, pending_);
+  if (lines.size() > kMostKeptLines) {
+    lines_.take();
+  } else {
+    lines_.clear();
+  }
+  backed_ = 0;
+  touched_.clear();
+}
+
+void Journal::keep_spare_memory() noexcept {
+  if (!spare_memory_) spare_memory_.reset(new (std::nothrow) char[kSpareMemory]);
+}
+
 Ticket Journal::cut_lines(const Lock& lock) {
   check_not_failed(lock);
   fresh_.clear();
-  for (const uint64_t page : direct_.take()) lines_.mark(page * kPage, kPage);
-  if (lines_.empty() && !lost_) return 0;
   try {
-    if (lost_)
-      throw Error(ErrorKind::os, "'" + pool_->path() + "': no memory to note a change", ENOMEM,
-                  pool_->path());
-    if (!journal_) open_journal();
+    if (lost_) throw std::bad_alloc();
+    mark_missed();
+    for (const uint64_t page : direct_.units()) lines_.mark(page * kPage, kPage);
+    direct_.clear();
+    if (lines_.empty()) return 0;
     try {
-      back_lines();
-    } catch (const Error& error) {
-      if (!is_full(error)) throw;
-      back_pages();
+      record_lines();
+    } catch (const std::bad_alloc&) {
+      if (!spare_memory_) throw;
+      spare_memory_.reset();
+      record_lines();
     }
-    std::vector<uint64_t> lines = lines_.take();
-    backed_ = 0;
-    std::sort(lines.begin(), lines.end());
-    for (const uint64_t line : lines) pages_.mark_unit(line >> (kPageShift - kLineShift));
-    touched_.clear();
-    cut_ = journal_->append(lines, base_, pending_);
     host_.check_whole();
   } catch (const Error& error) {
     fail(error);
     throw Error(*failed_);
   } catch (const std::bad_alloc&) {
-    fail(Error(ErrorKind::os, "'" + pool_->path() + "': no memory for a commit", ENOMEM,
-               pool_->path()));
+    fail_without_memory();
     throw Error(*failed_);
   }
   const size_t next_dirty = pages_.units().size() + written_directly_.size();

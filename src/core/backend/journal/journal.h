@@ -16,7 +16,9 @@
 //   4. The pool's header names the journal (OpenMark) from before the first record until after the
 //      last page of the last checkpoint.
 //   5. After a failed write or sync nothing more is written, and every commit that has not returned
-//      yet, and every later one, is refused with that error.
+//      yet, and every later one, is refused with that error. So it is where there was no memory to
+//      record a commit: what is needed is asked for before the commit is decided (reserve), and
+//      what happens to sets of lines and pages when there is none leaves each at least what it had.
 //   6. The content of a large new block may go to the pool's file itself, synced before its
 //      commit's record is written (write_direct): where chunks were free at an earlier cut, with
 //      nothing stored there since, all cuts being durable; and only pages of which no living record
@@ -36,6 +38,7 @@
 // checkpoints, and syncs what was committed relaxed.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -88,7 +91,11 @@ class Journal final : public Backend {
   void flush(const void* address, size_t length) noexcept override;
   void drain() noexcept override {}
   void attached(const void* base, size_t length) override;
-  void detached() noexcept override { base_ = nullptr; }
+  // The thread uses what is mapped.
+  void detached() noexcept override {
+    stop_thread();
+    base_ = nullptr;
+  }
 
   void serve(const Quietly& quietly) override { quietly_ = quietly; }
   void reserve(uint64_t more_lines) override;
@@ -107,6 +114,9 @@ class Journal final : public Backend {
   using Pages = std::vector<uint64_t>;
 
   void mark_lines(uint64_t begin, uint64_t end);
+  void flush_early(const void* address, size_t length) noexcept;
+  void miss(uint64_t begin, uint64_t end) noexcept;
+  void mark_missed();
   void open_journal();
   void back_lines();
   void back_pages();
@@ -115,7 +125,10 @@ class Journal final : public Backend {
   void write_pages(const Pages& pages);
   void check_not_failed(const Lock& lock) const;
   void fail(const Error& error) noexcept;
+  void fail_without_memory() noexcept;
   Ticket cut_lines(const Lock& lock);
+  void record_lines();
+  void keep_spare_memory() noexcept;
   bool wants_checkpoint(size_t dirty) const noexcept;
   bool write_alone(Lock& lock, const std::function<void(DiskFile&)>& write);
   // A commit that waits for its record.
@@ -166,6 +179,7 @@ class Journal final : public Backend {
   const std::unique_ptr<DiskFile> pool_;
   const Host host_;
   const Limits limits_ = limits();
+  const Error no_memory_;  // what it fails with where there is no memory to say more
   char* base_ = nullptr;
   uint64_t size_ = 0;
   std::vector<std::pair<const void*, size_t>> early_;  // flushed before the address was known
@@ -178,11 +192,16 @@ class Journal final : public Backend {
   UnitSet direct_{12};   // of new blocks: stored to since the last cut, whole
   std::vector<std::pair<uint64_t, uint64_t>> fresh_;  // the newest blocks: begin, end
   Pages written_directly_;                            // since the last checkpoint began
+  // Flushed, when there was no memory to remember it: the first missed_count_.
+  std::array<std::pair<uint64_t, uint64_t>, 64> missed_{};
+  size_t missed_count_ = 0;
   Space space_;
   Ballast ballast_;
   size_t backed_ = 0;  // how many of lines_ it has been told
   bool nameless_ = false;
-  bool lost_ = false;  // there was no memory to remember a line in
+  bool lost_ = false;  // more was missed than that
+  // Given back where there is none for a record, which is then tried again.
+  std::unique_ptr<char[]> spare_memory_;
 
   // used by whoever writes a checkpoint
   UnitSet private_{12};      // pages that have memory of their own, and equal the file's if written

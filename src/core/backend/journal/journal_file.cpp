@@ -154,28 +154,35 @@ uint64_t JournalFile::append(const std::vector<uint64_t>& lines, const char* bas
   }
   if (!here) reserve(body_bytes);
 
+  std::vector<char> body(here ? 0 : body_bytes);
+  std::vector<Extent>& away_bodies = away_[generation_ & 1];
+  if (!here) away_bodies.reserve(away_bodies.size() + 1);
   // Records that follow each other are written in one go.
+  constexpr size_t most_added = 2;
+  if (writes.capacity() - writes.size() < most_added)
+    writes.reserve(2 * writes.size() + most_added);
   const bool continues = !writes.empty() && writes.back().offset + writes.back().bytes.size() == at;
   if (!continues) writes.push_back({at, {}});
-  if (here) {
-    std::vector<char>& to = writes.back().bytes;
-    const size_t begin = to.size();
+  std::vector<char>& to = writes.back().bytes;
+  const size_t begin = to.size();
+  try {
     to.resize(begin + bytes);
+  } catch (...) {
+    if (!continues) writes.pop_back();
+    throw;
+  }
+  if (here) {
     put_body(to.data() + begin + sizeof header, runs, base);
     seal(to.data() + begin, body_bytes, header);
   } else {
-    std::vector<char> body(body_bytes);
     put_body(body.data(), runs, base);
     const AwayBody away{reserved_.begin, body_bytes, XXH3_64bits(body.data(), body.size())};
     header.flags = kAway;
-    std::vector<char>& to = writes.back().bytes;
-    const size_t begin = to.size();
-    to.resize(begin + bytes);
     std::memcpy(to.data() + begin + sizeof header, &away, sizeof away);
     seal(to.data() + begin, sizeof away, header);
     // Before the header in the list, though nothing depends on the order: both are checked.
     writes.insert(writes.end() - 1, {away.offset, std::move(body)});
-    away_[generation_ & 1].push_back(reserved_);
+    away_bodies.push_back(reserved_);
     reserved_ = {};
   }
   head_ += bytes;

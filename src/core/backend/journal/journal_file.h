@@ -60,7 +60,7 @@ class JournalFile {
   void reserve(uint64_t body_bytes);
   // The next record, of lines in ascending order whose bytes are at base + line * kLine; adds to
   // `writes` what has to be written. Returns its sequence number. Throws Error(os) only if no room
-  // was reserved for it.
+  // was reserved for it; nothing has changed if it throws.
   uint64_t append(const std::vector<uint64_t>& lines, const char* base, std::vector<Write>& writes);
 
   // The following records are of the next generation. REQUIRES: the one before the present one is

@@ -1,9 +1,11 @@
 #include "heap/file/alloc_classes.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "heap/file/posix_file.h"
+#include "heap/layout/heap_walk.h"
 #include "heap/layout/pmdk_layout.h"
 
 namespace nvm::heap {
@@ -47,9 +49,41 @@ constexpr bool units_can_be_counted(const std::array<uint16_t, N>& units) {
 }
 static_assert(units_can_be_counted(kBlobUnits) && units_can_be_counted(kCountedUnits));
 
+// libpmemobj's own classes, all with compact header (PMDK 1.12; src/libpmemobj/alloc_class.c makes
+// them when a heap is opened). Seen by its control heap.alloc_class.
+struct DefaultClass {
+  uint32_t unit;
+  uint32_t chunks;
+};
+constexpr DefaultClass kDefaultClasses[] = {
+    {128, 1},     {192, 1},     {320, 1},     {448, 1},     {704, 1},     {832, 1},
+    {1088, 1},    {1216, 1},    {1472, 2},    {1728, 2},    {1856, 2},    {1984, 2},
+    {2368, 2},    {3776, 3},    {4480, 4},    {5376, 4},    {5504, 5},    {6208, 5},
+    {6720, 5},    {7488, 6},    {7744, 6},    {9216, 7},    {9664, 8},    {10176, 8},
+    {11072, 9},   {12032, 9},   {11968, 10},  {12480, 10},  {14272, 11},  {16704, 13},
+    {17472, 14},  {23040, 16},  {24384, 16},  {26048, 16},  {27776, 16},  {29120, 16},
+    {31296, 16},  {39936, 16},  {46592, 16},  {51776, 16},  {54464, 16},  {66560, 16},
+    {80640, 16},  {107520, 16}, {113344, 16}, {135296, 16}, {149760, 16}, {167744, 16},
+    {209664, 16}, {220736, 16}, {246720, 16}, {262080, 16}, {349440, 16}};
+
+template <class Units>
+bool has_unit(const Units& units, uint64_t unit) {
+  return std::find(units.begin(), units.end(), unit) != units.end();
+}
+
 std::string query(unsigned id) { return "heap.alloc_class." + std::to_string(id) + ".desc"; }
 
 }  // namespace
+
+bool is_run_class(uint64_t unit, BlockHeader header, uint32_t chunks) noexcept {
+  const bool ours = chunks == kSmallRunChunks || chunks == large_run_chunks(unit);
+  if (header == BlockHeader::none) return ours && has_unit(kBlobUnits, unit);
+  if (header != BlockHeader::compact) return false;
+  if (ours && has_unit(kCountedUnits, unit)) return true;
+  return std::any_of(
+      std::begin(kDefaultClasses), std::end(kDefaultClasses),
+      [&](const DefaultClass& known) { return known.unit == unit && known.chunks == chunks; });
+}
 
 void AllocClasses::find_defaults(PMEMobjpool* pool) {
   defaults_.clear();

@@ -30,6 +30,8 @@
 
 namespace nvm::heap {
 
+enum class BlockHeader;  // heap/layout/heap_walk.h
+
 inline constexpr size_t kUnitStep = 16;
 inline constexpr size_t kBlockHeader = 16;  // of counted blocks and of larger ones
 inline constexpr std::array<uint16_t, 20> kBlobUnits{
@@ -48,6 +50,10 @@ constexpr uint32_t large_run_chunks(size_t unit) {
 inline constexpr uint64_t kLargeRunsFrom = uint64_t{1} << 30;
 // The largest block that libpmemobj gives: PMEMOBJ_MAX_ALLOC_SIZE.
 inline constexpr uint64_t kMaxBlock = PMEMOBJ_MAX_ALLOC_SIZE;
+
+// True if runs of this unit, header and number of chunks are of an allocation class: one of ours,
+// or one that libpmemobj has from the start.
+bool is_run_class(uint64_t unit, BlockHeader header, uint32_t chunks) noexcept;
 
 class AllocClasses {
  public:

@@ -78,6 +78,7 @@ bool NewFile::make(mode_t mode) {
 }
 
 void NewFile::publish(bool replace) {
+  const std::string directory = directory_of(path_);
   int error = 0;
   if (!replace) {
     error = rename_if_absent(temporary_, path_);
@@ -87,7 +88,7 @@ void NewFile::publish(bool replace) {
   if (error != 0) throw_os(path_, "cannot create the pool", error);
   temporary_.clear();
   backend::tell_named(path_);
-  sync_directory(directory_of(path_));
+  sync_directory(directory);
 }
 
 void NewFile::remove() noexcept {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <thread>
 
 #include "heap/file/steps.h"
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kReopenPause{5};
 constexpr int kReopenAttempts = 400;
+constexpr int kReopenAttemptsWithoutMemory = 20;
 
 }  // namespace
 
@@ -92,10 +94,10 @@ void PoolFile::publish(Action* actions, size_t count) {
     throw_error(ErrorKind::internal, path_, "a publish of " + std::to_string(count) + " actions");
   pmem::hook_publish();
   if (pmemobj_publish(pool_, actions, count) == 0) return;
-  const std::string why = pmemobj_errormsg();
   pmemobj_cancel(pool_, actions, count);
   pmemobj_publish(pool_, nullptr, 0);  // gives back what the failed one has reserved
-  throw_error(ErrorKind::full, path_, "no room to publish: " + why, ENOMEM);
+  throw_error(ErrorKind::full, path_, std::string("no room to publish: ") + pmemobj_errormsg(),
+              ENOMEM);
 }
 
 void PoolFile::check_heap() {
@@ -134,7 +136,7 @@ void PoolFile::grow() {
   try {
     raise_heap_size(*backend::reopen_disk_file(lock_fd_.get(), path_));
     size_ = size;
-  } catch (const Error&) {
+  } catch (...) {
     start_again();
     throw;
   }
@@ -158,23 +160,32 @@ uint64_t PoolFile::extend_file() {
   }
 }
 
-// A program that knows only flock may have slipped in while libpmemobj had the file closed: waits
-// for it. If that does not help, what was is kept readable.
+// A program that knows only flock may have slipped in while libpmemobj had the file closed, or
+// there may be no memory for the moment: waits. If that does not help, the pool is broken.
 void PoolFile::start_again() {
   for (int attempt = 1;; ++attempt) {
     try {
       return start_existing(false);
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::locked || attempt == kReopenAttempts) {
-        broken_ = true;
-        mapping_ = PrivateMapping(plain_fd_.get(), size_, path_);
-        base_ = mapping_.base();
-        guard(base_, size_);
-        throw;
-      }
+      if (error.kind() != ErrorKind::locked || attempt == kReopenAttempts) give_up();
+    } catch (const std::bad_alloc&) {
+      if (attempt == kReopenAttemptsWithoutMemory) give_up();
     }
     std::this_thread::sleep_for(kReopenPause);
   }
+}
+
+// What was is kept mapped, if that is possible. Throws on what is being handled.
+void PoolFile::give_up() {
+  broken_ = true;
+  try {
+    mapping_ = PrivateMapping(plain_fd_.get(), size_, path_);
+    base_ = mapping_.base();
+    guard(base_, size_);
+  } catch (const std::exception&) {
+    size_ = base_ == nullptr ? 0 : size_;
+  }
+  throw;
 }
 
 // ---- Buffers

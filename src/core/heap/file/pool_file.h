@@ -202,6 +202,7 @@ class PoolFile {
   void stop() noexcept;
   uint64_t extend_file();
   void start_again();
+  [[noreturn]] void give_up();
   void require_writable() const;
   bool is_callable() const noexcept;
   void leave_behind() noexcept;

@@ -379,16 +379,14 @@ void PoolFile::start(mode_t create_mode) {
   }
   if (pool_ == nullptr) throw_open_error(path_, error);
   base_ = reinterpret_cast<char*>(pool_);
-  guard(base_, size_);
   try {
+    guard(base_, size_);
     backend::attach(*backend_, base_, size_);
+    if (set_) keep_copies();
   } catch (...) {
-    guard_.reset();
-    pmemobj_close(pool_);
-    pool_ = nullptr;
+    stop();
     throw;
   }
-  if (set_) keep_copies();
 }
 
 void PoolFile::stop() noexcept {

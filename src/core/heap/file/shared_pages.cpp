@@ -38,8 +38,14 @@ std::shared_ptr<const void> SharedPages::take(uint64_t begin, uint64_t size) {
   const std::lock_guard lock(mutex_);
   if (!memory_) make_memory();
   share_new(first, end);
-  for (uint64_t page = first; page < end; ++page) ++leases_[page];
-  return std::make_shared<const Lease>(shared_from_this(), first, end);
+  for (uint64_t page = first; page < end; ++page) ++leases_.at(page);
+  try {
+    return std::make_shared<const Lease>(shared_from_this(), first, end);
+  } catch (...) {
+    for (uint64_t page = first; page < end; ++page) --leases_.at(page);
+    idle_ = true;
+    throw;
+  }
 }
 
 // Neighbours are moved in one go.
@@ -67,10 +73,15 @@ void SharedPages::move_in(uint64_t first, uint64_t end) {
     if (wrote >= 0 || errno == EINTR) continue;
     throw_error(ErrorKind::buffer, name_, "no memory for a buffer", errno);
   }
-  if (::mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory_.get(), offset) ==
-      MAP_FAILED)
-    throw_error(ErrorKind::buffer, name_, "the bytes cannot be mapped", errno);
-  for (uint64_t page = first; page < end; ++page) leases_.emplace(page, 0);
+  try {
+    for (uint64_t page = first; page < end; ++page) leases_.emplace(page, 0);
+    if (::mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory_.get(),
+               offset) == MAP_FAILED)
+      throw_error(ErrorKind::buffer, name_, "the bytes cannot be mapped", errno);
+  } catch (...) {
+    for (uint64_t page = first; page < end; ++page) leases_.erase(page);
+    throw;
+  }
 }
 
 void SharedPages::give_back(uint64_t first, uint64_t end) noexcept {

@@ -1,4 +1,5 @@
 // Is there a block at an offset? Declared in heap_walk.h.
+#include <exception>
 #include <optional>
 
 #include "heap/layout/heap_walk.h"
@@ -98,7 +99,7 @@ std::optional<Block> block_by(const char* base, uint64_t size, Offset offset, Li
     if (place->chunk.type == pmdk::ChunkType::run) return block_in_run(view, *place);
     if (place->chunk.type != pmdk::ChunkType::used) return std::nullopt;
     return view.block_of(place->chunk);
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     return std::nullopt;
   }
 }
@@ -116,7 +117,7 @@ std::optional<Block> quick_block_at(const char* base, uint64_t size, Offset offs
 bool is_block_place(const char* base, uint64_t size, Offset offset) noexcept {
   try {
     return find_place(HeapView(base, size), size, offset, link_over).has_value();
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     return false;
   }
 }

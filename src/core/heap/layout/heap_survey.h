@@ -30,8 +30,4 @@ class HeapVisitor {
 
 void survey(const char* base, uint64_t size, HeapVisitor& visitor);
 
-// True if runs of this unit, header and number of chunks are of an allocation class: one of ours
-// (alloc_classes.h), or one that libpmemobj has from the start.
-bool is_run_class(uint64_t unit, BlockHeader header, uint32_t chunks) noexcept;
-
 }  // namespace nvm::heap

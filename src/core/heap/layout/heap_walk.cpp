@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "heap/layout/heap_survey.h"
+#include "heap/file/alloc_classes.h"
 #include "pmem/error.h"
 
 namespace nvm::heap {

@@ -5,7 +5,9 @@
 
 #include <xxhash.h>
 
+#include "heap/file/actions.h"
 #include "heap/pool.h"
+#include "heap/room.h"
 #include "heap/undo/tx_state.h"
 #include "heap/undo/undo_slots.h"
 
@@ -60,6 +62,7 @@ void UndoLog::make_room(uint64_t slots) {
 void UndoLog::add_segment(uint64_t slots) {
   PoolFile& file = pool_.mutable_file();
   const uint64_t bytes = sizeof(SegmentHeader) + slots * sizeof(Slot);
+  make_room_for(segments_, 1);
   Action actions[2];
   const Offset offset = file.reserve(bytes, {false, Type::blob}, actions[0]);
   if (offset == 0) throw Error(ErrorKind::full, "no room for the undo log", ENOMEM, pool_.path());
@@ -93,6 +96,7 @@ Offset UndoLog::payload_room(size_t length) {
 
 void UndoLog::add_payload(uint64_t bytes) {
   PoolFile& file = pool_.mutable_file();
+  make_room_for(payloads_, 1);
   Action actions[2];
   const Offset offset =
       file.reserve(sizeof(PayloadHeader) + bytes, {false, Type::blob}, actions[0]);
@@ -139,41 +143,37 @@ void UndoLog::trim() {
   payload_ = 0;
   payload_used_ = 0;
   if (!pool_.writable()) return;
-  std::vector<Offset> blocks;
-  for (size_t i = 1; i < segments_.size(); ++i) blocks.push_back(segments_[i].offset);
-  if (!blocks.empty()) {
-    release_chain(&pool_.at<SegmentHeader>(segments_.front().offset)->next, blocks);
-    segments_.resize(1);
+  if (segments_.size() > 1) {
+    release_chain(&pool_.at<SegmentHeader>(segments_.front().offset)->next, segments_, 1);
     capacity_ = segments_.front().slots;
   }
   const size_t keep = !payloads_.empty() && payloads_.front().bytes == kPayloadBytes ? 1 : 0;
-  for (size_t i = keep; i < payloads_.size(); ++i) blocks.push_back(payloads_[i].offset);
-  if (blocks.empty()) return;
+  if (payloads_.size() <= keep) return;
   release_chain(keep == 1 ? &pool_.at<PayloadHeader>(payloads_.front().offset)->next
                           : &control().first_payload,
-                blocks);
-  payloads_.resize(keep);
+                payloads_, keep);
 }
 
-// Frees the blocks, linked in this order from `link`, in publishes that each cut the chain's end.
-// Throws Error(corrupt) if one is none: a file may lie about where its log goes on.
-void UndoLog::release_chain(Offset* link, std::vector<Offset>& blocks) {
+// Frees the blocks from `keep` on, linked in this order from `link`, in publishes that each cut the
+// chain's end. Throws Error(corrupt) if one is none: a file may lie about where its log goes on.
+template <class Block>
+void UndoLog::release_chain(Offset* link, std::vector<Block>& blocks, size_t keep) {
   PoolFile& file = pool_.mutable_file();
-  while (!blocks.empty()) {
-    const size_t count = std::min<size_t>(blocks.size(), kMaxActions - 1);
-    std::vector<Action> actions(count + 1);
+  while (blocks.size() > keep) {
+    const size_t count = std::min<size_t>(blocks.size() - keep, kMaxActions - 1);
+    Actions actions;
     const size_t kept = blocks.size() - count;
-    for (size_t i = 0; i < count; ++i) {
-      const Offset block = blocks[kept + i];
+    for (size_t i = kept; i < blocks.size(); ++i) {
+      const Offset block = blocks[i].offset;
       if (!file.is_allocated(block))
         throw_corrupt("undo log: there is no block at offset " + std::to_string(block));
-      file.defer_free(actions[i], block);
+      file.defer_free(actions.add(), block);
     }
     // `next` is the first word of either kind of block.
-    Offset* const cut = kept == 0 ? link : pool_.at<Offset>(blocks[kept - 1]);
-    file.set_value(actions[count], cut, 0);
+    Offset* const cut = kept == keep ? link : pool_.at<Offset>(blocks[kept - 1].offset);
+    file.set_value(actions.add(), cut, 0);
     file.publish(actions.data(), actions.size());
-    blocks.resize(kept);
+    blocks.erase(blocks.begin() + static_cast<ptrdiff_t>(kept), blocks.end());
   }
 }
 
@@ -241,9 +241,9 @@ void UndoLog::publish_early(std::vector<Action>& allocations, std::vector<Offset
     Slot* const entry = slot(header);
     pmem::store(&entry->value, uint64_t{count});
     pool_.flush_undo(entry, sizeof(Slot));
-    std::vector<Action> actions(allocations.begin(), allocations.begin() + count);
-    actions.emplace_back();
-    file.set_value(actions.back(), &entry->tag, tag(kBatch));
+    Actions actions;
+    for (size_t i = 0; i < count; ++i) actions.add(allocations[i]);
+    file.set_value(actions.add(), &entry->tag, tag(kBatch));
     allocations.erase(allocations.begin(), allocations.begin() + count);
     blocks.erase(blocks.begin(), blocks.begin() + count);
     file.publish(actions.data(), actions.size());
@@ -267,9 +267,11 @@ void UndoLog::commit(std::vector<Action>& allocations, std::vector<Offset>& bloc
     pool_.flush(&tx.state, sizeof tx.state);
     pool_.drain();
   } else if (allocations.size() + frees.size() + 1 <= kMaxActions) {
-    std::vector<Action> actions(std::move(allocations));
-    for (const Offset block : frees) file.defer_free(actions.emplace_back(), block);
-    file.set_value(actions.emplace_back(), &tx.state, next);
+    Actions actions;
+    for (const Action& action : allocations) actions.add(action);
+    for (const Offset block : frees) file.defer_free(actions.add(), block);
+    file.set_value(actions.add(), &tx.state, next);
+    allocations.clear();  // a publish that fails has cancelled them
     file.publish(actions.data(), actions.size());
   } else {
     note_frees(frees);
@@ -291,29 +293,35 @@ void UndoLog::note_frees(const std::vector<Offset>& frees) {
   for (const Offset block : frees) append(block, kFree);
 }
 
+// The next slot from there on that notes a free, or the end.
+uint64_t UndoLog::next_free(uint64_t index) const {
+  while (index < count_ && slot(index)->tag >> kNumberBits != kFree) index += entry_slots(index);
+  return std::min(index, count_);
+}
+
 // Frees what a committed transaction noted, from the cursor on; the last batch ends it.
 void UndoLog::finish_frees() {
   PoolFile& file = pool_.mutable_file();
   TxControl& tx = control();
-  std::vector<Offset> frees;
-  for (uint64_t i = 0; i < count_; i += entry_slots(i))
-    if (slot(i)->tag >> kNumberBits == kFree) frees.push_back(slot(i)->value);
   uint64_t done = tx.cursor;
-  if (done > frees.size()) throw_corrupt("undo log: its cursor is beyond its end");
+  uint64_t index = next_free(0);
+  for (uint64_t passed = 0; passed < done; ++passed) {
+    if (index == count_) throw_corrupt("undo log: its cursor is beyond its end");
+    index = next_free(index + 1);
+  }
   for (bool last = false; !last;) {
-    const size_t count = std::min<size_t>(frees.size() - done, kMaxActions - 2);
-    last = done + count == frees.size();
-    std::vector<Action> actions(count);
-    for (size_t i = 0; i < count; ++i) {
-      const Offset block = frees[done + i];
+    Actions actions;
+    while (index != count_ && actions.size() < kMaxActions - 2) {
+      const Offset block = slot(index)->value;
       if (!file.is_allocated(block))
         throw_corrupt("undo log: it frees no block at offset " + std::to_string(block));
-      file.defer_free(actions[i], block);
+      file.defer_free(actions.add(), block);
+      index = next_free(index + 1);
     }
-    done += count;
-    file.set_value(actions.emplace_back(), &tx.cursor, last ? 0 : done);
-    if (last)
-      file.set_value(actions.emplace_back(), &tx.state, tx_state(generation() + 1, Phase::idle));
+    done += actions.size();
+    last = index == count_;
+    file.set_value(actions.add(), &tx.cursor, last ? 0 : done);
+    if (last) file.set_value(actions.add(), &tx.state, tx_state(generation() + 1, Phase::idle));
     file.publish(actions.data(), actions.size());
   }
 }

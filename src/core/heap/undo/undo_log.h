@@ -31,6 +31,8 @@
 //   in recovery or roll-back          both are idempotent; a batch freed is void in the same
 //                                     publish that frees it.
 //
+// Nothing that undoes, and nothing past the commit point, allocates memory.
+//
 // Not thread-safe: used by the owner of the pool, under its latch.
 #pragma once
 
@@ -137,7 +139,8 @@ class UndoLog {
   void add_payload(uint64_t bytes);
   void load_chains();
   void trim();
-  void release_chain(Offset* link, std::vector<Offset>& blocks);
+  template <class Block>
+  void release_chain(Offset* link, std::vector<Block>& blocks, size_t keep);
 
   uint64_t checksum(const Range& range) const;
   char* bytes_at(Offset begin, uint64_t length) const;
@@ -146,9 +149,11 @@ class UndoLog {
   uint64_t entry_slots(uint64_t index) const;
   void restore(uint64_t from);
   std::vector<Offset> allocated() const;
+  void forget_allocated() noexcept;
   void free_batches(uint64_t from, const std::vector<Offset>* only);
   void free_batch(uint64_t index);
   void note_frees(const std::vector<Offset>& frees);
+  uint64_t next_free(uint64_t index) const;
   void finish_frees();
   void renew();
   void wipe();

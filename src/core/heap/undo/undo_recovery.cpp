@@ -1,8 +1,9 @@
 // Undoing what the log holds: in this process, or at open after a cut.
 #include <algorithm>
-#include <ranges>
+#include <new>
 #include <string>
 
+#include "heap/file/actions.h"
 #include "heap/pool.h"
 #include "heap/undo/tx_state.h"
 #include "heap/undo/undo_log.h"
@@ -67,20 +68,16 @@ uint64_t UndoLog::valid_entries() const {
   return index;
 }
 
-// Stores the old content back, newest entry first, down to slot `from`.
+// Stores the old content back, newest entry first, down to slot `from`. Each slot says what it is,
+// so that those of ranges and batches that are no beginning are passed over.
 void UndoLog::restore(uint64_t from) {
-  std::vector<uint64_t> starts;
-  for (uint64_t i = from; i < count_; i += entry_slots(i)) {
-    const uint64_t place = slot(i)->tag >> kNumberBits;
-    if (place >= kFirstPlace || place == kDestination) starts.push_back(i);
-  }
-  for (const uint64_t start : starts | std::views::reverse) {
+  for (uint64_t start = count_; start-- > from;) {
     const uint64_t place = slot(start)->tag >> kNumberBits;
     if (place >= kFirstPlace) {
       uint64_t* const word = pool_.at<uint64_t>(place * sizeof(uint64_t));
       pmem::store(word, slot(start)->value);
       pool_.flush(word, sizeof(uint64_t));
-    } else if (Range range; range_at(start, range)) {
+    } else if (Range range; place == kDestination && range_at(start, range)) {
       char* const destination = bytes_at(range.destination, range.length);
       pmem::copy(destination, pool_.at<char>(range.payload, range.length), range.length);
       pool_.flush(destination, range.length);
@@ -91,6 +88,15 @@ void UndoLog::restore(uint64_t from) {
 void UndoLog::undo_to(uint64_t mark, const std::vector<Offset>& early) {
   restore(mark);
   if (!early.empty()) free_batches(mark, &early);
+}
+
+// What was stored there is recorded for nothing where there is no memory for the list.
+void UndoLog::forget_allocated() noexcept {
+  try {
+    pool_.forget(allocated());
+  } catch (const std::bad_alloc&) {
+    return;
+  }
 }
 
 // The blocks of all batches.
@@ -117,14 +123,16 @@ void UndoLog::free_batches(uint64_t from, const std::vector<Offset>* only) {
 
 void UndoLog::free_batch(uint64_t index) {
   PoolFile& file = pool_.mutable_file();
-  std::vector<Action> actions(slot(index)->value);
-  for (uint64_t i = 0; i < actions.size(); ++i) {
+  const uint64_t count = slot(index)->value;
+  if (count >= kMaxActions) throw_corrupt("undo log: a damaged batch");
+  Actions actions;
+  for (uint64_t i = 0; i < count; ++i) {
     const Slot* const entry = slot(index + 1 + i);
     if (entry->tag != tag(kAllocated) || !file.is_allocated(entry->value))
       throw_corrupt("undo log: it frees no block at offset " + std::to_string(entry->value));
-    file.defer_free(actions[i], entry->value);
+    file.defer_free(actions.add(), entry->value);
   }
-  file.set_value(actions.emplace_back(), &slot(index)->tag, tag(kVoid));
+  file.set_value(actions.add(), &slot(index)->tag, tag(kVoid));
   file.publish(actions.data(), actions.size());
 }
 
@@ -132,7 +140,7 @@ void UndoLog::roll_back() {
   restore(0);
   pool_.drain();
   if (pool_.writable()) {
-    pool_.forget(allocated());
+    forget_allocated();
     free_batches(0, nullptr);
   }
   renew();
