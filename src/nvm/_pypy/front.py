@@ -107,3 +107,4 @@ def _override(cls: type, methods: dict[str, Callable[..., Any]]) -> None:
 for _cls, _methods in OVERRIDES.items():
     _override(_cls, _methods)
 PersistentByteArray.__buffer__ = arrays.array_buffer
+PersistentByteArray.__bytes__ = arrays.array_bytes
