@@ -1006,6 +1006,9 @@ def front_handle(proxy: object, /) -> int:
 def front_place(attribute: PersistentAttribute, /) -> tuple[int, int] | None:
     """Epoch and place of an attribute in the record that was read last, if known."""
 
+def front_replace(items: PersistentList, count: int, before: int, after: int, /) -> int:
+    """As list_replace of the C interface, but that it waits: the cells by their addresses."""
+
 def front_open_view(exporter: Any, address: int, room: int, /) -> int | tuple[int, int, bool]:
     """Show the bytes of a byte array or block at an address.
 

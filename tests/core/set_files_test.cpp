@@ -153,7 +153,7 @@ TEST_F(PoolSetPool, MapsBytesOfTwoPartsInMemoryOfTheCallersToo) {
   const Offset begin = 16 * kMiB - 100;
   alignas(4096) static char room[2 * 4096];
   SharedMapping shared = file->share(begin, 300);
-  ASSERT_EQ(shared.length(), sizeof room);
+  ASSERT_LE(shared.length(), sizeof room);
   shared.mirror(room);
   ASSERT_EQ(shared.mirrored(), room + sizeof room - 4096 - 100);
   std::fill_n(shared.mirrored(), 300, 's');

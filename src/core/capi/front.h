@@ -22,6 +22,8 @@
 
 #include <cstdint>
 
+#include "heap/operation.h"
+
 extern "C" {
 
 // No value's cell: the plain case does not apply.
@@ -127,6 +129,10 @@ struct Function {
 
 // All functions, for the bindings to hand out; ends with a null name.
 const Function* functions() noexcept;
+
+// What nvm_list_replace does, for who can wait.
+int64_t replace_items(heap::Operation& op, heap::Offset list, int64_t count, const int64_t* before,
+                      const int64_t* after);
 
 // A record::Place in one number; kNo for one that is no slot.
 int64_t packed_place(uint64_t shape, int32_t slot) noexcept;

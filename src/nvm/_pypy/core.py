@@ -142,6 +142,11 @@ def _maker(letter: str, length: int) -> Callable[[], Any]:
     return lambda: _cffi_backend.newp(kind)
 
 
+def address_of(memory: Any) -> int:
+    """The address of what cffi has allocated, or can look into."""
+    return int(_cffi_backend.cast(_INT, memory))
+
+
 # ---- Many cells
 
 TO_THE_END = (1 << 63) - 1

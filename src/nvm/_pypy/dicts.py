@@ -86,6 +86,10 @@ def dict_front_get(self: Any, key: Any, default: Any = None, /) -> Any:
     return _dict_original_get(self, key, default)
 
 
+# The three that follow choose by the key's type alike. One helper that is given the functions of C
+# makes storing and deleting by text a quarter to a third slower under the JIT.
+
+
 def _front_contains(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
     def front_contains(self: Any, key: Any, /) -> bool:
         kind = type(key)

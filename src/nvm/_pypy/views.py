@@ -24,6 +24,7 @@ from typing import Any, Callable, NamedTuple, NoReturn
 import _cffi_backend
 
 from nvm import _core
+from nvm._pypy.core import address_of
 
 _FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
 _ACCESS = mmap.PROT_READ | mmap.PROT_WRITE
@@ -46,7 +47,6 @@ class _Shown(NamedTuple):
 _shown: dict[int, _Shown] = {}  # by the addresses of the rooms
 
 _keeper_of: Callable[[Any], Any] = struct.Struct("B").iter_unpack
-_INTEGER = _cffi_backend.new_primitive_type("int64_t")
 _CHARS = _cffi_backend.new_array_type(
     _cffi_backend.new_pointer_type(_cffi_backend.new_primitive_type("char")), None
 )
@@ -58,7 +58,7 @@ def view_of(exporter: Any) -> memoryview:
     needed = mmap.PAGESIZE
     while True:
         room = _Room(-1, needed, flags=_FLAGS, prot=_ACCESS)
-        address = int(_cffi_backend.cast(_INTEGER, _cffi_backend.from_buffer(_CHARS, room)))
+        address = address_of(_cffi_backend.from_buffer(_CHARS, room))
         reference = weakref.ref(room, partial(_end, address))
         _shown[address] = _Shown(reference, _keeper_of(room), exporter)
         try:

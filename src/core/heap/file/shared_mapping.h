@@ -40,16 +40,16 @@ class SharedMapping {
   // stored there. A page shows the file's until it is stored to. Safe in a forked child.
   void detach() noexcept;
 
-  // The same bytes at a second place: `pages`, in which begins the page that the first of them is
-  // in, is memory of the caller's, length() bytes. He keeps it until release_mirror(). REQUIRES:
-  // attached. Throws Error(buffer).
+  // The same bytes at a second place: `pages`, where the page of the first of them is to begin, is
+  // memory of the caller's of as many pages. He keeps it until release_mirror(). REQUIRES: attached.
+  // Throws Error(buffer).
   void mirror(char* pages);
   // The memory is the caller's alone again. It holds what was there last; zeros, if that is more
   // than kMostKept bytes.
   void release_mirror() noexcept;
   // Where the data is at the second place; null if there is none.
   char* mirrored() const noexcept { return mirror_ == nullptr ? nullptr : mirror_ + skipped_; }
-  // Bytes of whole pages, first of which are those before the data.
+  // From the beginning of the first page to the end of the data.
   uint64_t length() const noexcept { return length_; }
 
   static constexpr uint64_t kMostKept = uint64_t{64} << 20;
