@@ -1006,7 +1006,7 @@ def front_handle(proxy: object, /) -> int:
 def front_place(attribute: PersistentAttribute, /) -> tuple[int, int] | None:
     """Epoch and place of an attribute in the record that was read last, if known."""
 
-def front_replace(items: PersistentList, count: int, before: int, after: int, /) -> int:
+def front_replace(items: PersistentList[Any], count: int, before: int, after: int, /) -> int:
     """As list_replace of the C interface, but that it waits: the cells by their addresses."""
 
 def front_open_view(exporter: Any, address: int, room: int, /) -> int | tuple[int, int, bool]:

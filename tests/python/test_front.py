@@ -101,6 +101,24 @@ ENTRIES: dict[Any, Any] = {
 }
 
 
+def test_a_slice_of_a_byte_array_takes_room_for_its_own_length(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(range(256)) * 4096
+    pool["b"] = bytearray(content)
+    array, rooms, newp = pool["b"], [], core._cffi_backend.newp
+    assert len(array) == len(content)  # it knows C from now on
+
+    def measured(kind: Any, *length: int) -> Any:
+        rooms.extend(length)
+        return newp(kind, *length)
+
+    monkeypatch.setattr(core._cffi_backend, "newp", measured)
+    for start, stop in ((1000, 7000), (-9000, -1000), (2**20 - 5000, 2**40), (0, 4096), (9, 3)):
+        assert array[start:stop] == content[start:stop]
+    assert rooms == [6000, 8000, 5000]
+
+
 def test_iterating_answers_as_the_bindings(pool: Pool) -> None:
     entries = pool.new(PersistentDict, ENTRIES)
     for _ in range(2):

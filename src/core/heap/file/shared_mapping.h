@@ -41,8 +41,8 @@ class SharedMapping {
   void detach() noexcept;
 
   // The same bytes at a second place: `pages`, where the page of the first of them is to begin, is
-  // memory of the caller's of as many pages. He keeps it until release_mirror(). REQUIRES: attached.
-  // Throws Error(buffer).
+  // memory of the caller's of as many pages. He keeps it until release_mirror(). REQUIRES:
+  // attached. Throws Error(buffer).
   void mirror(char* pages);
   // The memory is the caller's alone again. It holds what was there last; zeros, if that is more
   // than kMostKept bytes.
