@@ -220,6 +220,23 @@ TEST_F(CInterface, ChangesManyItemsOfLists) {
   EXPECT_EQ(nvm_list_get(items, 0), integer(1));
 }
 
+TEST_F(CInterface, GivesAllKeysAtOnce) {
+  const int64_t entries = dict({});
+  EXPECT_EQ(nvm_dict_set(entries, "abcdefgh", 8, integer(1)), 1);
+  EXPECT_EQ(nvm_dict_set_at(entries, 7, integer(2)), 1);
+  EXPECT_EQ(nvm_dict_set(entries, "gone", 4, integer(3)), 1);
+  EXPECT_EQ(nvm_dict_set(entries, "another text", 12, integer(3)), 1);
+  EXPECT_EQ(nvm_dict_delete(entries, "gone", 4), 1);
+  std::array<int64_t, 4> cells{};
+  std::string texts(2 * kMostText, '.');
+  const auto room = static_cast<int64_t>(texts.size());
+  EXPECT_EQ(nvm_dict_keys(entries, 3, cells.data(), room, texts.data()), 3);
+  EXPECT_EQ(cells, (std::array<int64_t, 4>{kText + 8, integer(7), kText + 12, 20}));
+  EXPECT_EQ(texts.substr(0, 21), "abcdefghanother text.");
+  EXPECT_EQ(nvm_dict_keys(entries, 2, cells.data(), room, texts.data()), -1);
+  EXPECT_EQ(nvm_dict_keys(entries, 3, cells.data(), kMostText + 7, texts.data()), -1);
+}
+
 TEST_F(CInterface, SetsManyEntriesAndDeletesThem) {
   const int64_t entries = dict({values.str("a"), Values::integer(1)});
   const std::array<int64_t, 6> two{6, 0, integer(5), -1, 9, bits(Cell::none())};

@@ -185,6 +185,23 @@ def test_reading_a_dict_answers_as_the_bindings(pool: Pool, method: str) -> None
     assert entries.get("absent") is None
 
 
+SETS: list[Any] = [
+    *(set(), {1}, {1, 2.5, None, "a", "abcdef", "é" * 30}, {f"text {i}" for i in range(300)}),
+    *({"x" * 1024, "y" * 900}, {"x" * 1025}, {"ő"}, {(1, "a")}, {b"b"}, set(range(9000)), {2**60}),
+]
+
+
+@pytest.mark.parametrize("operation", ["and", "or", "sub", "xor"])
+def test_operators_of_sets_answer_as_the_bindings(pool: Pool, operation: str) -> None:
+    pool["sets"] = SETS
+    operands = [*pool["sets"], *SETS[:4], frozenset({1, "a"}), pool.new(PersistentFrozenSet, {1})]
+    operands += [{1: 2}.keys(), [1], 5, None]
+    for persistent, other in itertools.product(pool["sets"], operands):
+        for method in (f"__{operation}__", f"__r{operation}__"):
+            answers = both(method, _core.PersistentSet, persistent, other)
+            assert answers[0] == answers[1], (method, persistent, other)
+
+
 def test_changing_a_dict_answers_as_the_bindings(pool: Pool) -> None:
     ours, theirs = pool.new(PersistentDict), pool.new(PersistentDict)
     for key, value in itertools.product(KEYS, [*VALUES, object()]):

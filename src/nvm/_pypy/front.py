@@ -75,6 +75,7 @@ OVERRIDES: Overrides = {
         "add": dicts.set_front_add,
         "discard": dicts.set_front_discard,
         "update": dicts.set_front_update,
+        **dicts.SET_OPERATORS,
     },
     PersistentByteArray: {
         "__getitem__": arrays.array_front_getitem,
