@@ -4,6 +4,7 @@
 
 #include "container.h"
 #include "dict/dict.h"
+#include "list/list.h"
 #include "object/object.h"
 
 namespace nvm::bindings {
@@ -43,6 +44,25 @@ PyObject* front_place(PyObject*, PyObject* attribute) {
   });
 }
 
+// (list, count, addresses of cells before and after) -> as nvm_list_replace, but that it waits
+PyObject* front_replace(PyObject*, PyObject* arguments) {
+  return guarded([&] {
+    PyObject* items = nullptr;
+    long long count = 0;
+    long long before = 0;
+    long long after = 0;
+    if (PyArg_ParseTuple(arguments, "OLLL", &items, &count, &before, &after) == 0)
+      throw PythonError{};
+    if (!is_list(items)) raise(PyExc_TypeError, "not a persistent list");
+    const auto cells = [](long long address) {
+      return reinterpret_cast<const int64_t*>(address);  // NOLINT(performance-no-int-to-ptr)
+    };
+    return PyLong_FromLongLong(changing(as_proxy(items), [&](Operation& op, Offset offset) {
+      return capi::replace_items(op, offset, count, cells(before), cells(after));
+    }));
+  });
+}
+
 // Puts a subclass in its base's place: what is made from now on is of it.
 PyObject* front_use(PyObject*, PyObject* subclass) {
   return guarded([&] {
@@ -65,6 +85,7 @@ PyMethodDef functions[] = {{"front_functions", front_functions, METH_NOARGS, nul
                            {"front_handle", front_handle, METH_O, nullptr},
                            {"front_place", front_place, METH_O, nullptr},
                            {"front_cursor", front_cursor, METH_O, nullptr},
+                           {"front_replace", front_replace, METH_VARARGS, nullptr},
                            {"front_use", front_use, METH_O, nullptr},
                            {}};
 

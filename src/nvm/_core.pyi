@@ -1006,6 +1006,22 @@ def front_handle(proxy: object, /) -> int:
 def front_place(attribute: PersistentAttribute, /) -> tuple[int, int] | None:
     """Epoch and place of an attribute in the record that was read last, if known."""
 
+def front_replace(items: PersistentList[Any], count: int, before: int, after: int, /) -> int:
+    """As list_replace of the C interface, but that it waits: the cells by their addresses."""
+
+def front_open_view(exporter: Any, address: int, room: int, /) -> int | tuple[int, int, bool]:
+    """Show the bytes of a byte array or block at an address.
+
+    Gives the bytes before them, their size, and whether they are read-only; or, if there is not
+    enough of it, the room that is needed.
+    """
+
+def front_end_view(exporter: Any, address: int, /) -> None:
+    """End what is shown at an address, if anything is."""
+
+def front_use_views(end_dead: Callable[[], bool], /) -> None:
+    """What is called before a view is in the way: whether it has ended any."""
+
 def front_cursor(iterator: object, /) -> tuple[object, int, int] | None:
     """Dict or set, address of its place in it, and parts, of an iterator that has not ended."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import operator
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -366,6 +368,8 @@ class MemoryManager:
             references = [self._offset(oid) for oid in instance._p_traverse()]
             blocks = [self._offset(oid) for _, oid in instance._p_substructures()]
             yield head, references, blocks
+            del instance
+        _end_instances()
 
     def _free_garbage(self, heads: list[int]) -> None:
         """Let objects that only cycles keep alive let go what they hold."""
@@ -384,6 +388,13 @@ _KINDS: dict[type[Any], Any] = {
     set: _types.PersistentSet,
     bytearray: _types.PersistentByteArray,
 }
+
+
+def _end_instances() -> None:
+    """End those that nothing refers to: PyPy's collector takes a few rounds for their pins."""
+    if sys.implementation.name != "cpython":
+        for _ in range(4):
+            gc.collect()
 
 
 def _number(value: SupportsIndex, name: str) -> int:

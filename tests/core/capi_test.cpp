@@ -179,6 +179,30 @@ TEST_F(CInterface, LeavesTheSizeOfAnExportedByteArray) {
   EXPECT_EQ(nvm_bytes_append(array, '!'), 1);
 }
 
+TEST_F(CInterface, ShowsAnExportInMemoryOfTheCallers) {
+  set_root(values.bytearray("hello"));
+  const int64_t array = handle();
+  alignas(4096) static char room[2 * 4096];
+  heap::Exports& exports = pool().exports();
+  heap::Export* const exported = heap::read(pool(), [&] {
+    const bytearray::Place place = bytearray::place(pool(), root_object());
+    EXPECT_LE(heap::Exports::room_for(place.begin, place.size), sizeof room);
+    return exports.open(place.block, place.begin, place.size, room);
+  });
+  EXPECT_EQ(exports.at(room), exported);
+  EXPECT_EQ(std::string(exported->data(), 5), "hello");
+  EXPECT_GE(exported->data(), room);
+  EXPECT_LE(exported->data() + 5, room + sizeof room);
+  EXPECT_TRUE(exports.place_of(exported->data(), 5).has_value());
+  exported->data()[0] = 'j';
+  EXPECT_EQ(nvm_bytes_get(array, 0), 'j');
+  const char* const shown = exported->data();
+  exports.close(exported);
+  EXPECT_EQ(exports.at(room), nullptr);
+  EXPECT_EQ(nvm_bytes_set(array, 0, 'b'), 1);
+  EXPECT_EQ(std::string(shown, 5), "jello");
+}
+
 TEST_F(CInterface, ChangesManyItemsOfLists) {
   const int64_t items = list({Values::integer(3), Values::integer(1), values.list()});
   const std::array two{integer(7), bits(Cell::none())};
@@ -194,6 +218,23 @@ TEST_F(CInterface, ChangesManyItemsOfLists) {
   EXPECT_EQ(nvm_list_replace(items, 3, before.data(), after.data()), kAbsent);
   EXPECT_EQ(nvm_list_replace(items, 2, after.data(), after.data()), kAbsent);
   EXPECT_EQ(nvm_list_get(items, 0), integer(1));
+}
+
+TEST_F(CInterface, GivesAllKeysAtOnce) {
+  const int64_t entries = dict({});
+  EXPECT_EQ(nvm_dict_set(entries, "abcdefgh", 8, integer(1)), 1);
+  EXPECT_EQ(nvm_dict_set_at(entries, 7, integer(2)), 1);
+  EXPECT_EQ(nvm_dict_set(entries, "gone", 4, integer(3)), 1);
+  EXPECT_EQ(nvm_dict_set(entries, "another text", 12, integer(3)), 1);
+  EXPECT_EQ(nvm_dict_delete(entries, "gone", 4), 1);
+  std::array<int64_t, 4> cells{};
+  std::string texts(2 * kMostText, '.');
+  const auto room = static_cast<int64_t>(texts.size());
+  EXPECT_EQ(nvm_dict_keys(entries, 3, cells.data(), room, texts.data()), 3);
+  EXPECT_EQ(cells, (std::array<int64_t, 4>{kText + 8, integer(7), kText + 12, 20}));
+  EXPECT_EQ(texts.substr(0, 21), "abcdefghanother text.");
+  EXPECT_EQ(nvm_dict_keys(entries, 2, cells.data(), room, texts.data()), -1);
+  EXPECT_EQ(nvm_dict_keys(entries, 3, cells.data(), kMostText + 7, texts.data()), -1);
 }
 
 TEST_F(CInterface, SetsManyEntriesAndDeletesThem) {

@@ -148,6 +148,27 @@ TEST_F(PoolSetPool, MapsBytesOfTwoPartsTogether) {
   EXPECT_EQ(file->base()[begin + 299], 's');
 }
 
+TEST_F(PoolSetPool, MapsBytesOfTwoPartsInMemoryOfTheCallersToo) {
+  const auto file = create();
+  const Offset begin = 16 * kMiB - 100;
+  alignas(4096) static char room[2 * 4096];
+  SharedMapping shared = file->share(begin, 300);
+  ASSERT_LE(shared.length(), sizeof room);
+  shared.mirror(room);
+  ASSERT_EQ(shared.mirrored(), room + sizeof room - 4096 - 100);
+  std::fill_n(shared.mirrored(), 300, 's');
+  EXPECT_EQ(std::count(file->base() + begin, file->base() + begin + 300, 's'), 300);
+  EXPECT_EQ(shared.data()[299], 's');
+  shared.release_mirror();
+  EXPECT_EQ(shared.mirrored(), nullptr);
+  std::fill_n(shared.data(), 300, 'n');
+  EXPECT_EQ(std::count(room, room + sizeof room, 's'), 300) << "what was there stays";
+  shared.mirror(room);
+  shared.detach();
+  std::fill_n(shared.mirrored(), 300, 'd');
+  EXPECT_EQ(std::count(file->base() + begin, file->base() + begin + 300, 'n'), 300);
+}
+
 TEST_F(PoolSetPool, CopiesEveryFlushedStoreToTheReplica) {
   const auto file = create("mirrored");
   const Offset block = allocate(*file, 100);

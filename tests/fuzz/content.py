@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import values_of_types as values
-from interpreter import CPYTHON
 from nvm.pmemobj import (
     PersistentDict,
     PersistentFrozenSet,
@@ -158,9 +157,6 @@ def _fill_objects(pool: PersistentObjectPool) -> None:
 
 def _fill_memory(pool: PersistentObjectPool) -> None:
     memory = pool._p_mm
-    if not CPYTHON:  # there are no buffers there
-        memory.zalloc(200, type_num=1)
-        return
     pool["ring"] = memory.new(Ring)
     with memory.direct(memory.zalloc(200, type_num=1)) as block:
         block[:5] = b"hello"

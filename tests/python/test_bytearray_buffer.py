@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from typing import TYPE_CHECKING, Any, Callable
+import struct
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 
 import nvm
-from interpreter import cpython_only
+from interpreter import CPYTHON, collect
 from nvm.pmemobj import PersistentByteArray, PersistentObjectPool
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Pool = PersistentObjectPool
 Reopen = Callable[[Pool], Pool]
 MIB = 2**20
-pytestmark = cpython_only("they have no buffers there yet")
 
 
 @pytest.fixture
@@ -234,6 +235,94 @@ def test_a_forked_child_does_not_store_into_its_parents_pool(pool: Pool, array: 
     view[0] = ord("J")
     assert array == b"Jello world"
     view.release()
+
+
+def test_it_may_be_of_many_pages_and_begin_anywhere(pool: Pool) -> None:
+    for size in (1, 100, 4095, 4096, 4097, 3 * MIB):
+        pool["b"] = bytearray(size)
+        with memoryview(pool["b"]) as view:
+            assert view.nbytes == size
+            view[0], view[-1] = 1, 2
+        assert pool["b"][0] == (1 if size > 1 else 2)
+        assert pool["b"][-1] == 2
+        assert sum(pool["b"]) == 3 or size == 1
+    assert pool.check() == []
+
+
+def test_who_only_reads_is_not_in_the_way(array: Any) -> None:
+    for _ in range(100):
+        assert bytes(array)[:5] == bytearray(array)[:5] == b"hello"
+        array.append(1)
+
+
+def test_a_view_in_a_cycle_ends_when_nothing_refers_to_it(array: Any) -> None:
+    cycle: list[Any] = [memoryview(array)]
+    cycle.append(cycle)
+    with pytest.raises(BufferError):
+        array.append(1)
+    del cycle
+    collect()
+    array.append(1)
+
+
+def test_views_that_are_gone_take_no_room(pool: Pool) -> None:
+    pool["b"] = [bytearray(b"x") for _ in range(20000)]
+    for array in pool["b"]:
+        memoryview(array)[0] = 1
+    assert len(Path("/proc/self/maps").read_text().splitlines()) < 15000
+    assert all(array == b"\1" for array in pool["b"])
+
+
+@pytest.mark.skipif(CPYTHON, reason="there a match keeps the view")
+def test_what_was_found_in_a_view_outlives_it(pool: Pool, array: Any) -> None:
+    view = memoryview(array)
+    match = re.match(b"(h.*) ", view)
+    numbers = struct.iter_unpack("2s", view[:4])
+    assert match is not None
+    view.release()
+    collect()
+    array[:] = b"others' bytes"
+    pool["other"] = bytearray(b"z" * 100)
+    assert match.group(1) == b"hello"
+    pool.close()
+    assert match.string == b"hello world"
+    assert list(numbers) == [(b"he",), (b"ll",)]
+
+
+@pytest.mark.skipif(CPYTHON, reason="there a view is of the array itself")
+def test_what_a_view_is_of_cannot_be_closed(array: Any) -> None:
+    view = memoryview(array)
+    with pytest.raises(BufferError):
+        view.obj.close()
+    with pytest.raises(BufferError):
+        view.obj.resize(1)
+    with pytest.raises(BufferError), view.obj:
+        pass
+    assert bytes(view) == b"hello world"
+
+
+def test_threads_that_view_and_resize(pool: Pool) -> None:
+    pool["b"] = bytearray(b"x" * 5000)
+    array, failed, ends = pool["b"], [], time.monotonic() + 2
+
+    def view_it() -> None:
+        while time.monotonic() < ends:
+            with memoryview(array) as view:
+                view[0] = view[-1] = ord("x")
+            if set(array) != {ord("x")}:
+                failed.append(bytes(array))
+
+    thread = threading.Thread(target=view_it)
+    thread.start()
+    while time.monotonic() < ends:
+        try:
+            array.extend(b"x" * 3000)
+            del array[5000:]
+        except BufferError:
+            pass
+    thread.join()
+    assert failed == []
+    assert pool.check() == []
 
 
 def test_numpy_stores_through_it(pool: Pool) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 import nvm
 from conftest import BACKEND
-from interpreter import CPYTHON
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,8 +92,7 @@ BUFFERS = {
         "assert bytes(view[:2]) == bytes([1, 0]); pool['items'] = [1, 2, 3]; pool['bytes'] = b''"
     ),
 }
-if CPYTHON:  # elsewhere there are no buffers
-    ENDINGS.update({name: (text, 0) for name, text in BUFFERS.items()})
+ENDINGS.update({name: (text, 0) for name, text in BUFFERS.items()})
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

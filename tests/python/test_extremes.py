@@ -163,7 +163,6 @@ def test_very_many_proxies_at_once(open_pool: Callable[..., Pool], count: int) -
     assert pool.stats()["objects"] == 2
 
 
-@pytest.mark.skipif(not CPYTHON, reason="PyPy: it has no buffers yet")
 def test_very_many_buffers_at_once(pool: Pool) -> None:
     pool["b"] = [bytearray(b"abc") for _ in range(2000)]
     views = [memoryview(data) for data in pool["b"]]

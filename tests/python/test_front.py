@@ -101,6 +101,24 @@ ENTRIES: dict[Any, Any] = {
 }
 
 
+def test_a_slice_of_a_byte_array_takes_room_for_its_own_length(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(range(256)) * 4096
+    pool["b"] = bytearray(content)
+    array, rooms, newp = pool["b"], [], core._cffi_backend.newp
+    assert len(array) == len(content)  # it knows C from now on
+
+    def measured(kind: Any, *length: int) -> Any:
+        rooms.extend(length)
+        return newp(kind, *length)
+
+    monkeypatch.setattr(core._cffi_backend, "newp", measured)
+    for start, stop in ((1000, 7000), (-9000, -1000), (2**20 - 5000, 2**40), (0, 4096), (9, 3)):
+        assert array[start:stop] == content[start:stop]
+    assert rooms == [6000, 8000, 5000]
+
+
 def test_iterating_answers_as_the_bindings(pool: Pool) -> None:
     entries = pool.new(PersistentDict, ENTRIES)
     for _ in range(2):
@@ -165,6 +183,23 @@ def test_reading_a_dict_answers_as_the_bindings(pool: Pool, method: str) -> None
     assert len(entries) == len(set(stored))
     assert entries.get("absent", 5) == 5
     assert entries.get("absent") is None
+
+
+SETS: list[Any] = [
+    *(set(), {1}, {1, 2.5, None, "a", "abcdef", "é" * 30}, {f"text {i}" for i in range(300)}),
+    *({"x" * 1024, "y" * 900}, {"x" * 1025}, {"ő"}, {(1, "a")}, {b"b"}, set(range(9000)), {2**60}),
+]
+
+
+@pytest.mark.parametrize("operation", ["and", "or", "sub", "xor"])
+def test_operators_of_sets_answer_as_the_bindings(pool: Pool, operation: str) -> None:
+    pool["sets"] = SETS
+    operands = [*pool["sets"], *SETS[:4], frozenset({1, "a"}), pool.new(PersistentFrozenSet, {1})]
+    operands += [{1: 2}.keys(), [1], 5, None]
+    for persistent, other in itertools.product(pool["sets"], operands):
+        for method in (f"__{operation}__", f"__r{operation}__"):
+            answers = both(method, _core.PersistentSet, persistent, other)
+            assert answers[0] == answers[1], (method, persistent, other)
 
 
 def test_changing_a_dict_answers_as_the_bindings(pool: Pool) -> None:

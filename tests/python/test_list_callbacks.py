@@ -172,6 +172,23 @@ def test_a_failing_sort_changes_nothing(pool: Pool) -> None:
         items.sort(key=lambda item: pool.close() or 1)
 
 
+@pytest.mark.parametrize("backend", ["memory", "journal"])
+def test_the_key_of_a_sort_is_called_once_for_each_item(path: Any, backend: Any) -> None:
+    for items in ([3, 1.5, 2], ["b", "a", "c"], ["longer texts", "are", "elsewhere"], [(2,), (1,)]):
+        called = []
+        with nvm.open(f"{path}-{backend}", "n", size="64 MiB", backend=backend) as pool:
+            pool["l"] = items
+            pool["l"].sort(key=lambda item, called=called: called.append(item) or item)
+            assert pool["l"] == sorted(items)
+            assert called == items
+            pool["l"].sort(reverse=True)
+            assert pool["l"] == sorted(items, reverse=True)
+            with pytest.raises(ZeroDivisionError):
+                pool["l"].sort(key=lambda item: 1 / 0)
+            assert pool["l"] == sorted(items, reverse=True)
+            assert pool.check() == []
+
+
 def test_sort_is_stable_and_compares_as_list_does(pool: Pool) -> None:
     pairs = [[i % 3, i] for i in range(50)]
     for reverse in (False, True):

@@ -12,7 +12,6 @@ from typing import Any, Callable
 
 import pytest
 
-from interpreter import collect
 from nvm.pmemobj import PersistentList, PersistentObject, PersistentObjectPool
 from outcome import outcome
 
@@ -141,10 +140,33 @@ def test_a_step_that_fails_is_not_passed_over(
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             next(steps)
-        collect()
     monkeypatch.setattr(Shy, "refuses", False)
     assert next(steps) is pool["l"][2]
     assert set(steps) in ({2.5, 3}, {1.5, 0})
+
+
+class Stepping(PersistentObject):
+    """Takes the next step of an iterator while it is made again."""
+
+    steps: Any = None
+
+    def _v__init__(self) -> None:
+        if Stepping.steps is not None:
+            steps, Stepping.steps = Stepping.steps, None
+            self._v_met = next(steps)
+
+
+@pytest.mark.parametrize("make", [iter, reversed])
+def test_a_step_inside_a_step_passes_nothing_over(pool: Pool, reopen: Reopen, make: Any) -> None:
+    pool["l"] = [0, pool.new(Stepping), 2.5]
+    pool = reopen(pool)
+    steps = make(pool["l"])
+    first = next(steps)
+    Stepping.steps = steps
+    one = next(steps)
+    assert one is pool["l"][1]
+    assert one._v_met is one
+    assert [first, *steps] in ([0, 2.5], [2.5, 0])
 
 
 def test_an_iterator_can_be_set_anywhere(pool: Pool) -> None:

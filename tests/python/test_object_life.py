@@ -191,6 +191,55 @@ def test_a_v_init_that_raises(pool: Pool, reopen: Reopen) -> None:
     assert pool.root.x == 1
 
 
+def test_an_object_whose_v_init_has_failed_is_made_anew(pool: Pool, reopen: Reopen) -> None:
+    class Shy(PersistentObject):
+        fail = False
+
+        def _v__init__(self) -> None:
+            if Shy.fail:
+                raise Stop
+            self._v_ready = True
+
+    pool.root = [pool.new(Shy)]
+    pool.root[0].x = 1
+    pool = reopen(pool)
+    items = pool.root
+    Shy.fail = True
+    held = []  # as a debugger holds it
+    for look in (lambda: items[0], lambda: list(items), lambda: next(iter(items)), items.pop):
+        with pytest.raises(Stop) as failed:
+            look()
+        held.append(failed.traceback[-1].frame.f_locals["self"])
+        assert len(items) == 1
+    Shy.fail = False
+    one = items[0]
+    assert one._v_ready
+    assert items[0] is one
+    for failed_one in held:
+        assert failed_one is not one
+        assert failed_one.x == 1
+        assert not hasattr(failed_one, "_v_ready")
+    del held, failed_one, failed
+    collect()
+    assert items[0] is one
+
+
+def test_a_copy_whose_v_init_fails_is_none(pool: Pool) -> None:
+    class Listed(PersistentObject):
+        def _v__init__(self) -> None:
+            if "copies" in pool:
+                pool["copies"].append(self)
+                raise Stop
+
+    pool.root = pool.new(Listed)
+    pool["copies"] = []
+    with pytest.raises(Stop) as failed:
+        copy.copy(pool.root)
+    copies = pool["copies"].pop
+    del pool["copies"]
+    assert copies() is not failed.traceback[-1].frame.f_locals["self"]
+
+
 def test_v_init_may_follow_references(pool: Pool, reopen: Reopen) -> None:
     class Linked(PersistentObject):
         def _v__init__(self) -> None:

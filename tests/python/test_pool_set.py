@@ -188,7 +188,6 @@ def test_every_store_is_in_the_replica_when_it_returns(mirrored, folder):
         assert b"the text of a transaction" in copied(folder)
 
 
-@pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy has no writable buffers")
 def test_buffers_are_in_the_replica_after_a_sync(pool_set, folder):
     path = pool_set([(16, "a"), (16, "b")], [(32, "copy")])
     with nvm.open(path) as pool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Callable
 
-from interpreter import CPYTHON
 from nvm import _core
 from nvm.pmemobj import (
     PersistentByteArray,
@@ -82,7 +81,7 @@ def more_arguments(pool: PersistentObjectPool) -> list[tuple[Any, ...]]:
     """What a method of a pool, of its manager, or of an attribute takes."""
     manager = pool._p_mm
     block, thing, items = manager.alloc(64), pool.root, pool["list"]
-    view = manager.direct(block) if CPYTHON else b""  # it has no buffers elsewhere
+    view = manager.direct(block)
     return [
         *((block,), (block, 100), (thing._p_oid,), (thing,), (items,), (view, 8)),
         *((thing, 1), (thing, Thing), (Thing,)),

@@ -325,7 +325,7 @@ PyTypeObject* add_bytearray(PyObject* module) {
       {Py_mp_length, as_slot(length)},
       {Py_mp_subscript, as_slot(subscript)},
       {Py_mp_ass_subscript, as_slot(assign_subscript)},
-#ifndef PYPY_VERSION  // which does not tell when a buffer is released
+#ifndef PYPY_VERSION  // nvm/_pypy/views.py
       {Py_bf_getbuffer, as_slot(bytearray_get_buffer)},
       {Py_bf_releasebuffer, as_slot(bytearray_release_buffer)},
 #endif

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "container.h"
+#include "memory/views.h"
 #include "object/bytearray/bytearray.h"
 
 namespace nvm::bindings {
@@ -34,7 +35,7 @@ template <class F>
 auto changing_bytes(PyObject* self, F&& f) {
   namespace bytearray = object::bytearray;
   const auto* proxy = reinterpret_cast<const ByteArrayProxy*>(self);
-  return changing(as_proxy(self), [&](Operation& op, Offset offset) {
+  const auto change = [&](Operation& op, Offset offset) {
     const uint64_t size = bytearray::size(op, offset);
     const auto check = [&] {
       if (proxy->exports != 0 && bytearray::size(op, offset) != size)
@@ -49,7 +50,8 @@ auto changing_bytes(PyObject* self, F&& f) {
       check();
       return result;
     }
-  });
+  };
+  return past_dead_views([&] { return changing(as_proxy(self), change); });
 }
 
 // bytearray_slices.cpp

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "memory/views.h"
 #include "object/object.h"
 #include "object/raw/raw.h"
 #include "object/record/class_table.h"
@@ -43,7 +44,7 @@ PyObject* with_pool(Arguments arguments, F&& f) {
 
 void check_not_exported(heap::Pool& pool, Offset block) {
   if (pool.exports().exported(block))
-    raise(PyExc_BufferError, "Existing exports of data: the block cannot be freed or moved");
+    throw Error(ErrorKind::buffer, "Existing exports of data: the block cannot be freed or moved");
 }
 
 // ---- Blocks
@@ -67,7 +68,7 @@ PyObject* resize(PyObject*, Arguments arguments, Py_ssize_t) {
     std::optional<uint64_t> type_number;
     if (rest[2] != Py_None) type_number = word_of(rest[2]);
     const bool zeroed = rest[3] == Py_True;
-    check_not_exported(pool, block);
+    past_dead_views([&] { check_not_exported(pool, block); });
     return number(heap::mutate(pool, [&](Operation& op) {
       const uint64_t kept = raw::view(pool, block).number;
       return raw::resize(op, block, size, type_number.value_or(kept), zeroed);
@@ -79,7 +80,7 @@ PyObject* resize(PyObject*, Arguments arguments, Py_ssize_t) {
 PyObject* release(PyObject*, Arguments arguments, Py_ssize_t) {
   return with_pool(arguments, [](PoolObject*, heap::Pool& pool, Arguments rest) {
     const Offset block = word_of(rest[0]);
-    check_not_exported(pool, block);
+    past_dead_views([&] { check_not_exported(pool, block); });
     heap::mutate(pool, [&](Operation& op) { raw::release(op, block); });
     return none();
   });
@@ -137,7 +138,7 @@ template <class F>
 PyObject* change_count(Arguments arguments, F change) {
   return with_pool(arguments, [&](PoolObject*, heap::Pool& pool, Arguments rest) {
     const Offset object = word_of(rest[0]);
-    heap::mutate(pool, [&](Operation& op) { change(op, object); });
+    past_dead_views([&] { heap::mutate(pool, [&](Operation& op) { change(op, object); }); });
     return none();
   });
 }
@@ -232,6 +233,7 @@ PyMethodDef functions[] = {
 
 void register_memory(PyObject* module) {
   register_memory_block(module);
+  register_views(module);
   register_custom_objects(module);
   check(PyModule_AddFunctions(module, functions));
 }

@@ -37,6 +37,9 @@ void free_custom_objects(PoolObject* pool);
 
 // An object whose buffer is the bytes of a block (memory_block.cpp).
 Ref make_memory_block(PoolObject* pool, Offset block);
+// Throw PythonError unless it is such an object.
+PoolObject* memory_block_pool(PyObject* block);
+Offset memory_block_offset(PyObject* block);
 
 void register_memory_block(PyObject* module);
 void register_custom_objects(PyObject* module);

@@ -20,12 +20,9 @@ PyTypeObject* block_type = nullptr;
 
 MemoryBlock* as_block(PyObject* self) { return reinterpret_cast<MemoryBlock*>(self); }
 
-int get_buffer(PyObject* self, Py_buffer* view, int flags) {
+[[maybe_unused]] int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   view->obj = nullptr;
   return guarded_int([&] {
-#ifdef PYPY_VERSION
-    raise(PyExc_BufferError, "PyPy does not tell when a buffer is released: there are none yet");
-#endif
     heap::Pool& pool = usable(as_block(self)->pool);
     heap::Export* const exported = heap::read(pool, [&] {
       const raw::View found = raw::view(pool, as_block(self)->block);
@@ -42,7 +39,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   });
 }
 
-void release_buffer(PyObject* self, Py_buffer* view) {
+[[maybe_unused]] void release_buffer(PyObject* self, Py_buffer* view) {
   as_block(self)->pool->pool->exports().close(static_cast<heap::Export*>(view->internal));
 }
 
@@ -63,8 +60,10 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 PyType_Slot slots[] = {{Py_tp_new, as_slot(refuse_new)},
                        {Py_tp_dealloc, as_slot(dealloc)},
                        {Py_tp_traverse, as_slot(traverse)},
+#ifndef PYPY_VERSION  // nvm/_pypy/views.py
                        {Py_bf_getbuffer, as_slot(get_buffer)},
                        {Py_bf_releasebuffer, as_slot(release_buffer)},
+#endif
                        {0, nullptr}};
 
 PyType_Spec spec = {"nvm._core.MemoryBlock", sizeof(MemoryBlock), 0, kContainerFlags, slots};
@@ -77,6 +76,17 @@ Ref make_memory_block(PoolObject* pool, Offset block) {
   as_block(made.get())->pool = pool;
   as_block(made.get())->block = block;
   return made;
+}
+
+PoolObject* memory_block_pool(PyObject* block) {
+  if (Py_TYPE(block) != block_type) raise(PyExc_TypeError, "a block of memory is needed");
+  part_of_made(block, reinterpret_cast<PyObject*>(as_block(block)->pool));
+  return as_block(block)->pool;
+}
+
+Offset memory_block_offset(PyObject* block) {
+  memory_block_pool(block);
+  return as_block(block)->block;
 }
 
 void register_memory_block(PyObject* module) { block_type = add_type(module, spec); }

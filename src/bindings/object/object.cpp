@@ -60,7 +60,13 @@ Ref volatile_dict(PyObject* self) {
 
 void begin_volatile(PyObject* self) {
   if (inherits(Py_TYPE(self), begin_name)) return;
-  checked(PyObject_CallMethodObjArgs(self, begin_name, nullptr));
+  try {
+    checked(PyObject_CallMethodObjArgs(self, begin_name, nullptr));
+  } catch (const PythonError&) {
+    heap::Handle* const handle = as_proxy(self)->handle;
+    if (handle != nullptr && handle->proxy == self) handle->proxy = nullptr;
+    throw;
+  }
 }
 
 namespace {

@@ -118,7 +118,8 @@ bool is_volatile(PyObject* name) noexcept;  // begins with _v_
 bool is_cached_property(PyObject* class_attribute) noexcept;
 // The instance's dict, null (no exception) if it has none yet.
 Ref volatile_dict(PyObject* self);
-// Calls _v__init__().
+// Calls _v__init__(). An instance that it fails for is met no more, whoever holds it: who looks for
+// the object next gets another one.
 void begin_volatile(PyObject* self);
 // An instance that has no object yet.
 Ref allocate(PyTypeObject* type);

@@ -10,9 +10,10 @@ namespace {
 
 namespace bytearray = nvm::object::bytearray;
 
-// Whether buffers forbid another size.
+// Whether buffers may forbid another size.
 bool size_is_fixed(Operation& op, Offset offset) {
-  return op.pool().exports().exported(bytearray::place(op.pool(), offset).block);
+  nvm::heap::Exports& exports = op.pool().exports();
+  return exports.exported(bytearray::place(op.pool(), offset).block) || exports.any_detached();
 }
 
 }  // namespace

@@ -22,40 +22,44 @@ using object::Value;
 inline constexpr int64_t kDone = 1;
 inline constexpr int64_t kNoSize = -1;
 
-// f(pool, offset) under the shared latch, or `no`.
+// f(handle); `no` if there is none, or if f throws: it has changed nothing then, and the bindings'
+// method finds the same, and says so.
 template <class F>
-int64_t reading(int64_t address, int64_t no, F&& f) noexcept {
+int64_t answering(int64_t address, int64_t no, F&& f) noexcept {
   auto* const handle =
       reinterpret_cast<heap::Handle*>(address);  // NOLINT(performance-no-int-to-ptr)
   if (handle == nullptr) return no;
   try {
-    Pool& pool = handle->pool();
+    return f(*handle);
+  } catch (...) {
+    return no;
+  }
+}
+
+// f(pool, offset) under the shared latch, or `no`.
+template <class F>
+int64_t reading(int64_t address, int64_t no, F&& f) noexcept {
+  return answering(address, no, [&](heap::Handle& handle) {
+    Pool& pool = handle.pool();
     const std::optional<int64_t> answer = heap::try_read(pool, [&] {
-      const Offset offset = handle->offset();
+      const Offset offset = handle.offset();
       return offset == 0 ? no : f(pool, offset);
     });
     return answer.value_or(no);
-  } catch (...) {
-    return no;  // the bindings' method finds the same, and says so
-  }
+  });
 }
 
 // f(operation, offset), whose result is not `no` if it did it, as one operation.
 template <class F>
 int64_t changing(int64_t address, int64_t no, F&& f) noexcept {
-  auto* const handle =
-      reinterpret_cast<heap::Handle*>(address);  // NOLINT(performance-no-int-to-ptr)
-  if (handle == nullptr) return no;
-  try {
+  return answering(address, no, [&](heap::Handle& handle) {
     int64_t answer = no;
-    const bool possible = heap::try_mutate(handle->pool(), [&](Operation& op) {
-      const Offset offset = handle->offset();
+    const bool possible = heap::try_mutate(handle.pool(), [&](Operation& op) {
+      const Offset offset = handle.offset();
       answer = offset == 0 ? no : f(op, offset);
     });
     return possible ? answer : no;
-  } catch (...) {
-    return no;  // nothing has changed
-  }
+  });
 }
 
 // As a cell is given out: what it tells by itself, kText for a text that is copied out, or kNo.

@@ -66,6 +66,22 @@ int64_t next_entry(Pool& pool, Offset offset, DictCursor& cursor, int64_t parts,
   return kDone;
 }
 
+int64_t all_keys(Pool& pool, Offset offset, std::span<int64_t> cells, std::span<char> texts) {
+  if (dict::size(pool, offset) >= cells.size()) return kNoSize;
+  size_t count = 0;
+  size_t used = 0;
+  uint64_t position = 0;
+  for (dict::Item item; dict::next(pool, offset, position, item);) {
+    if (texts.size() - used < kMostText) return kNoSize;
+    const Given key = give(pool, dict::key_at(pool, offset, item.number), texts.data() + used);
+    if (key.cell == kNo) return kNoSize;
+    cells[count++] = key.cell + key.length;
+    used += static_cast<size_t>(key.length);
+  }
+  cells[count] = static_cast<int64_t>(used);
+  return static_cast<int64_t>(count);
+}
+
 // ---- Dicts, by any key
 
 int64_t dict_get(int64_t handle, const Value& key) noexcept {
@@ -155,6 +171,14 @@ int64_t nvm_dict_next(int64_t handle, int64_t cursor, int64_t parts, int64_t* en
   auto* const place = reinterpret_cast<DictCursor*>(cursor);  // NOLINT(performance-no-int-to-ptr)
   return reading(handle, kNo, [&](Pool& pool, Offset offset) {
     return next_entry(pool, offset, *place, parts, entry, key_text, value_text);
+  });
+}
+
+int64_t nvm_dict_keys(int64_t handle, int64_t most, int64_t* cells, int64_t room,
+                      char* texts) noexcept {
+  return reading(handle, kNoSize, [&](Pool& pool, Offset offset) {
+    return all_keys(pool, offset, {cells, static_cast<size_t>(most) + 1},
+                    {texts, static_cast<size_t>(room)});
   });
 }
 

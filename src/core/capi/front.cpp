@@ -93,6 +93,7 @@ const Function* functions() noexcept {
                                    entry("dict_delete_at", "iii", nvm_dict_delete_at),
                                    entry("dict_update", "iiias", nvm_dict_update),
                                    entry("dict_next", "iiiiass", nvm_dict_next),
+                                   entry("dict_keys", "iiiais", nvm_dict_keys),
                                    entry("bytes_size", "ii", nvm_bytes_size),
                                    entry("bytes_get", "iii", nvm_bytes_get),
                                    entry("bytes_slice", "iiiiis", nvm_bytes_slice),

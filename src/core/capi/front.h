@@ -22,6 +22,8 @@
 
 #include <cstdint>
 
+#include "heap/operation.h"
+
 extern "C" {
 
 // No value's cell: the plain case does not apply.
@@ -80,6 +82,14 @@ int64_t nvm_dict_update(int64_t handle, int64_t count, const int64_t* entries,
 int64_t nvm_dict_next(int64_t handle, int64_t cursor, int64_t parts, int64_t* entry, char* key_text,
                       char* value_text) noexcept;
 
+// All keys of a dict or set, from one moment, to `cells`: how many, or -1 if they are more than
+// `most`, or one of them is neither a cell that can be given out nor a text. That is kText plus its
+// length; the texts stand in `texts` one after the other, which has room for `room` characters, of
+// which kMostText stay free (-1 if that is too few). What they take stands behind the last cell,
+// where there is room for one more.
+int64_t nvm_dict_keys(int64_t handle, int64_t most, int64_t* cells, int64_t room,
+                      char* texts) noexcept;
+
 // Byte arrays: an index, and start and stop of a slice, as in lists.
 int64_t nvm_bytes_size(int64_t handle) noexcept;
 int64_t nvm_bytes_get(int64_t handle, int64_t index) noexcept;  // -1: no
@@ -127,6 +137,10 @@ struct Function {
 
 // All functions, for the bindings to hand out; ends with a null name.
 const Function* functions() noexcept;
+
+// What nvm_list_replace does, for who can wait.
+int64_t replace_items(heap::Operation& op, heap::Offset list, int64_t count, const int64_t* before,
+                      const int64_t* after);
 
 // A record::Place in one number; kNo for one that is no slot.
 int64_t packed_place(uint64_t shape, int32_t slot) noexcept;

@@ -43,6 +43,22 @@ std::span<const int64_t> span_of(const int64_t* cells, int64_t count) noexcept {
 
 }  // namespace
 
+namespace nvm::capi {
+
+int64_t replace_items(Operation& op, Offset offset, int64_t count, const int64_t* before,
+                      const int64_t* after) {
+  const std::vector<Value> values = values_of(span_of(after, count));
+  if (values.size() != static_cast<size_t>(count)) return kNo;
+  const auto same = [](uint64_t bits, int64_t cell) { return static_cast<int64_t>(bits) == cell; };
+  if (!std::ranges::equal(list::cells(op.pool(), offset), span_of(before, count), same))
+    return kAbsent;
+  if (!std::ranges::equal(span_of(before, count), span_of(after, count)))
+    list::set_strided(op, offset, 0, 1, values);
+  return kDone;
+}
+
+}  // namespace nvm::capi
+
 extern "C" {
 
 int64_t nvm_list_size(int64_t handle) noexcept {
@@ -121,15 +137,7 @@ int64_t nvm_list_splice(int64_t handle, int64_t start, int64_t stop, int64_t cou
 int64_t nvm_list_replace(int64_t handle, int64_t count, const int64_t* before,
                          const int64_t* after) noexcept {
   return changing(handle, kNo, [&](Operation& op, Offset offset) {
-    const std::vector<Value> values = values_of(span_of(after, count));
-    if (values.size() != static_cast<size_t>(count)) return kNo;
-    const auto same = [](uint64_t bits, int64_t cell) {
-      return static_cast<int64_t>(bits) == cell;
-    };
-    if (!std::ranges::equal(list::cells(op.pool(), offset), span_of(before, count), same))
-      return kAbsent;
-    list::set_strided(op, offset, 0, 1, values);
-    return kDone;
+    return replace_items(op, offset, count, before, after);
   });
 }
 

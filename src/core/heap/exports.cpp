@@ -33,7 +33,22 @@ std::array<uint64_t, 2> checksum(const char* bytes, uint64_t size) noexcept {
 
 }  // namespace
 
-Export* Exports::open(Offset block, Offset begin, uint64_t size) {
+// Shows the bytes in the place that was brought.
+char* Exports::show(Export& exported, char* place) {
+  if (exported.mapping_.attached()) {
+    exported.mapping_.mirror(place);
+    return exported.mapping_.mirrored();
+  }
+  char* const shown = place + exported.begin_ % pmdk::kPage;
+  std::copy_n(exported.data_, exported.size_, shown);
+  return shown;
+}
+
+uint64_t Exports::room_for(Offset begin, uint64_t size) noexcept {
+  return (begin % pmdk::kPage + size + pmdk::kPage - 1) / pmdk::kPage * pmdk::kPage;
+}
+
+Export* Exports::open(Offset block, Offset begin, uint64_t size, char* place) {
   auto exported = std::make_unique<Export>();
   exported->block_ = block;
   exported->begin_ = begin;
@@ -53,6 +68,8 @@ Export* Exports::open(Offset block, Offset begin, uint64_t size) {
     exported->copy_.assign(bytes, bytes + size);
     exported->data_ = exported->copy_.data();
   }
+  exported->place_ = place;
+  exported->shown_ = place == nullptr ? exported->data_ : show(*exported, place);
   const std::lock_guard lock(mutex_);
   closed_.reserve(closed_.size() + exports_.size() + 1);
   return exports_.emplace_back(std::move(exported)).get();
@@ -65,6 +82,7 @@ void Exports::close(Export* exported) noexcept {
                                     [=](const auto& known) { return known.get() == exported; });
     std::unique_ptr<Export> closing = std::move(*found);
     exports_.erase(found);
+    closing->mapping_.release_mirror();
     if (!pool_.records() || !closing->mapping_.attached()) {
       if (flush(*closing)) pool_.drain();
       return;
@@ -74,17 +92,31 @@ void Exports::close(Export* exported) noexcept {
   pool_.take_over_exports();
 }
 
+Export* Exports::at(const char* place) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& known : exports_) {
+    if (known->place_ == place) return known.get();
+  }
+  return nullptr;
+}
+
 bool Exports::exported(Offset block) {
   const std::lock_guard lock(mutex_);
   return std::any_of(exports_.begin(), exports_.end(),
                      [=](const auto& known) { return known->block_ == block; });
 }
 
+bool Exports::any_detached() {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(exports_.begin(), exports_.end(),
+                     [](const auto& known) { return !known->mapping_.attached(); });
+}
+
 std::optional<Offset> Exports::place_of(const void* data, uint64_t size) {
   const std::lock_guard lock(mutex_);
   for (const auto& known : exports_) {
     const auto skipped =
-        reinterpret_cast<uintptr_t>(data) - reinterpret_cast<uintptr_t>(known->data_);
+        reinterpret_cast<uintptr_t>(data) - reinterpret_cast<uintptr_t>(known->shown_);
     if (known->mapping_.attached() && skipped <= known->size_ && size <= known->size_ - skipped)
       return known->begin_ + skipped;
   }
@@ -133,7 +165,7 @@ void Exports::detach_freed() noexcept {
     exported->mapping_.detach();
     // Private pages show what others do to the file until they are stored to.
     for_each_page(exported->begin_, exported->size_, [&](size_t, Offset from, uint64_t) {
-      volatile char* const byte = exported->data_ + (from - exported->begin_);
+      volatile char* const byte = exported->shown_ + (from - exported->begin_);
       *byte = *byte;
     });
   }

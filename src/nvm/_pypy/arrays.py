@@ -18,6 +18,7 @@ from nvm._pypy.core import (
 )
 from nvm._pypy.lists import plain_bounds
 from nvm._pypy.proxies import UNUSUAL, bind
+from nvm._pypy.views import view_of
 
 _array_original_getitem = _core.PersistentByteArray.__getitem__
 _array_original_setitem = _core.PersistentByteArray.__setitem__
@@ -136,19 +137,19 @@ _WRITABLE, _FULL = 0x1, 0x11C  # PyBUF_WRITABLE, and what PyPy's memoryview() as
 
 
 def array_buffer(self: Any, flags: int, /) -> memoryview:
-    """For who reads it at once: a copy.
+    """What memoryview() gives; for who only reads it at once, a copy.
 
-    PyPy calls it where CPython looks for a buffer. A TypeError lets bytes() and bytearray() go on
-    by iteration.
+    PyPy calls it where CPython looks for a buffer.
     """
     if flags & _WRITABLE or flags == _FULL:
-        array_front_len(self)  # what is wrong with it is an error before that
-        raise TypeError(
-            "PyPy does not tell when a view of a PersistentByteArray ends: there is none; read and "
-            "write slices"
-        )
+        return view_of(self)
+    return memoryview(array_bytes(self))
+
+
+def array_bytes(self: Any, /) -> bytes:
+    """For bytes(), which would ask for a view."""
     content = _copy(self, 0, TO_THE_END)
-    return memoryview(bytes(_array_original_getitem(self, _ALL)) if content is None else content)
+    return bytes(_array_original_getitem(self, _ALL)) if content is None else content
 
 
 _ALL = slice(None)

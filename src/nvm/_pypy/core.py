@@ -37,7 +37,7 @@ dict_get_at, dict_get_at_text = _c["dict_get_at"], _c["dict_get_at_text"]
 dict_has, dict_has_at = _c["dict_has"], _c["dict_has_at"]
 dict_set, dict_set_at = _c["dict_set"], _c["dict_set_at"]
 dict_delete, dict_delete_at = _c["dict_delete"], _c["dict_delete_at"]
-dict_update, dict_next = _c["dict_update"], _c["dict_next"]
+dict_update, dict_next, dict_keys = _c["dict_update"], _c["dict_next"], _c["dict_keys"]
 bytes_size, bytes_get, bytes_set = _c["bytes_size"], _c["bytes_get"], _c["bytes_set"]
 bytes_append, bytes_pop = _c["bytes_append"], _c["bytes_pop"]
 bytes_slice, bytes_splice = _c["bytes_slice"], _c["bytes_splice"]
@@ -47,6 +47,7 @@ cell_of_real, real_of_cell = _c["cell_of_real"], _c["real_of_cell"]
 NO = 0
 ABSENT = 6 << 48
 TEXT = 7 << 48
+_TEXT_TAG = 7
 _MOST_TEXT = 1024
 
 # ---- Cells (src/core/object/value/cell.h)
@@ -142,6 +143,11 @@ def _maker(letter: str, length: int) -> Callable[[], Any]:
     return lambda: _cffi_backend.newp(kind)
 
 
+def address_of(memory: Any) -> int:
+    """The address of what cffi has allocated, or can look into."""
+    return int(_cffi_backend.cast(_INT, memory))
+
+
 # ---- Many cells
 
 TO_THE_END = (1 << 63) - 1
@@ -225,6 +231,44 @@ def entry_by(handle: int, cursor: int, parts: int) -> Any:
 
 
 NO_ENTRY = object()
+
+_Chars = _array_of("s", None)
+_COMMON_LENGTH = 24  # of keys, for a guess
+
+
+def keys_in(handle: int, size: int) -> list[Any] | None:
+    """All keys of a dict or set of this size, from one moment; None if C does not give them."""
+    cells = take_cells(size + 1)
+    try:
+        texts = _texts_room.take()
+        count = dict_keys(handle, size, cells, _MOST_TEXT, texts)
+        if count >= 0:
+            keys = _keys_of(cells, count, texts)
+            _texts_room.give_back(texts)
+            return keys
+        _texts_room.give_back(texts)
+        room = _MOST_TEXT + _COMMON_LENGTH * size
+        texts = _cffi_backend.newp(_Chars, room)
+        count = dict_keys(handle, size, cells, room, texts)
+        return None if count < 0 else _keys_of(cells, count, texts)
+    finally:
+        give_cells_back(cells)
+
+
+def _keys_of(cells: Any, count: int, texts: Any) -> list[Any]:
+    all_texts = _cffi_backend.unpack(texts, cells[count]).decode("latin-1")
+    keys = []
+    begin = 0
+    for place in range(count):
+        cell = cells[place]
+        if cell >> _TAG_SHIFT == _TEXT_TAG:
+            end = begin + (cell & _PAYLOAD)
+            keys.append(all_texts[begin:end])
+            begin = end
+        else:
+            keys.append(value_of(cell))
+    return keys
+
 
 # ---- Bytes
 

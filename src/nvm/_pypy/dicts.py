@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Callable
 
 from nvm import _core
@@ -25,11 +26,12 @@ from nvm._pypy.core import (
     dict_update,
     entry_by,
     give_cells_back,
+    keys_in,
     take_cells,
     text_by,
     value_of,
 )
-from nvm._pypy.proxies import UNUSUAL, bind
+from nvm._pypy.proxies import UNUSUAL, PersistentSet, bind
 
 _dict_original_getitem = _core.PersistentDict.__getitem__
 _dict_original_setitem = _core.PersistentDict.__setitem__
@@ -84,6 +86,10 @@ def dict_front_get(self: Any, key: Any, default: Any = None, /) -> Any:
     if value is not _UNKNOWN:
         return value
     return _dict_original_get(self, key, default)
+
+
+# The three that follow choose by the key's type alike. One helper that is given the functions of C
+# makes storing and deleting by text a quarter to a third slower under the JIT.
 
 
 def _front_contains(original: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
@@ -209,6 +215,49 @@ def set_front_update(self: Any, /, *others: Any) -> None:
     plain = len(others) == 1 and type(others[0]) in _PLAIN
     if not plain or not _updated(self, [(element, None) for element in others[0]]):
         _set_original_update(self, *others)
+
+
+# ---- Operators of sets
+
+
+def _plain_set(operand: Any) -> Any:
+    """An ordinary set for an operand; None if the bindings must look."""
+    if type(operand) in (set, frozenset):
+        return operand
+    if type(operand) is not PersistentSet:
+        return None
+    size = set_front_len(operand)
+    keys = keys_in(operand._p_handle, size)
+    return None if keys is None else set(keys)
+
+
+def _operator(name: str, operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    original = getattr(_core.PersistentSet, name)
+
+    def front_operator(self: Any, other: Any, /) -> Any:
+        theirs = _plain_set(other)
+        mine = None if theirs is None else _plain_set(self)
+        return original(self, other) if mine is None else operation(mine, theirs)
+
+    return front_operator
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "and": operator.and_,
+    "or": operator.or_,
+    "sub": operator.sub,
+    "xor": operator.xor,
+}
+
+
+def _swapped(do: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda mine, theirs: do(theirs, mine)
+
+
+SET_OPERATORS = {
+    **{f"__{name}__": _operator(f"__{name}__", do) for name, do in _OPERATORS.items()},
+    **{f"__r{name}__": _operator(f"__r{name}__", _swapped(do)) for name, do in _OPERATORS.items()},
+}
 
 
 def _front_len(original: Callable[[Any], int]) -> Callable[[Any], int]:

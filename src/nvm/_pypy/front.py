@@ -75,6 +75,7 @@ OVERRIDES: Overrides = {
         "add": dicts.set_front_add,
         "discard": dicts.set_front_discard,
         "update": dicts.set_front_update,
+        **dicts.SET_OPERATORS,
     },
     PersistentByteArray: {
         "__getitem__": arrays.array_front_getitem,
@@ -107,3 +108,4 @@ def _override(cls: type, methods: dict[str, Callable[..., Any]]) -> None:
 for _cls, _methods in OVERRIDES.items():
     _override(_cls, _methods)
 PersistentByteArray.__buffer__ = arrays.array_buffer
+PersistentByteArray.__bytes__ = arrays.array_bytes

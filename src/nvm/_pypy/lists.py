@@ -10,6 +10,7 @@ from nvm._pypy.core import (
     NO,
     TEXT,
     TO_THE_END,
+    address_of,
     cell_of,
     encode,
     give_cells_back,
@@ -144,36 +145,41 @@ def list_front_pop(self: Any, index: Any = -1, /) -> Any:
 
 
 def list_front_sort(self: Any, /, *arguments: Any, **keywords: Any) -> None:
-    # With a key the bindings, so that it is called once for each item whatever happens.
     key, reverse = keywords.get("key"), keywords.get("reverse", False)
     known = keywords.keys() <= {"key", "reverse"}
-    if arguments or not known or key is not None or type(reverse) is not bool:
+    if arguments or not known or type(reverse) is not bool or not _sorted(self, key, reverse):
         _list_original_sort(self, *arguments, **keywords)
-        return
-    answer = _sorted(self, reverse)
-    if answer == ABSENT:
-        raise ValueError("list modified during sort")
-    if answer == NO:
-        _list_original_sort(self, **keywords)
 
 
-def _sorted(items: Any, reverse: bool) -> int:
+def _sorted(items: Any, key: Any, reverse: bool) -> bool:
+    """False, and nothing has been called, if the bindings must sort."""
     size = list_front_len(items)
     before, after = take_cells(size), take_cells(size)
     try:
-        count = list_slice(items._p_handle, 0, TO_THE_END, size, before)
-        values = [value_of(before[i]) for i in range(count)]
-        values.sort(reverse=reverse)
-        if count < 0 or not encode(values, after):
-            return NO
-        answer: int = list_replace(items._p_handle, count, before, after)
-        return answer
-    except (AttributeError, TypeError):  # not bound yet; items that have no order
-        bind(items)
-        return NO
+        values = _plain_items(items, size, before)
+        if values is None or not encode(values, after):
+            return False
+        values.sort(key=key, reverse=reverse)
+        encode(values, after)
+        answer = list_replace(items._p_handle, size, before, after)
+        if answer == NO:
+            answer = _core.front_replace(items, size, address_of(before), address_of(after))
+        if answer == ABSENT:
+            raise ValueError("list modified during sort")
+        return True
     finally:
         give_cells_back(before)
         give_cells_back(after)
+
+
+def _plain_items(items: Any, size: int, cells: Any) -> list[Any] | None:
+    """So many items, which are all, from one moment; None if C does not give them."""
+    try:
+        count = list_slice(items._p_handle, 0, TO_THE_END, size, cells)
+    except AttributeError:
+        bind(items)
+        return None
+    return [value_of(cells[i]) for i in range(count)] if count == size else None
 
 
 def list_front_len(self: Any, /) -> int:

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace nvm::heap {
 
@@ -27,36 +28,52 @@ bool map_piece(void* place, const FilePiece& piece, bool durable) noexcept {
   throw_error(ErrorKind::buffer, name, "the bytes cannot be mapped", error);
 }
 
+// Lays private memory over `place` that holds what is there; zeros, where there is too much of it
+// or no memory.
+void keep_content(char* place, uint64_t length) noexcept {
+  constexpr int kPlain = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  if (length <= SharedMapping::kMostKept) {
+    void* const copy = ::mmap(nullptr, length, kAccess, kPlain, -1, 0);
+    if (copy != MAP_FAILED) {
+      std::memcpy(copy, place, length);
+      if (::mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED)
+        return;
+      ::munmap(copy, length);
+    }
+  }
+  static_cast<void>(::mmap(place, length, kAccess, kPlain | MAP_FIXED, -1, 0));
+}
+
 }  // namespace
 
 SharedMapping::SharedMapping(std::vector<FilePiece> pieces, bool durable, const std::string& name,
                              std::shared_ptr<BusGuard::Flag> lost,
                              std::shared_ptr<const void> lease)
-    : lease_(std::move(lease)) {
+    : pieces_(std::move(pieces)),
+      durable_(durable),
+      lost_(std::move(lost)),
+      name_(name),
+      lease_(std::move(lease)) {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  FilePiece& first = pieces.front();
+  FilePiece& first = pieces_.front();
   skipped_ = first.begin % page;
   first.begin -= skipped_;
   first.size += skipped_;
-  for (const FilePiece& piece : pieces) length_ += piece.size;
+  for (const FilePiece& piece : pieces_) length_ += piece.size;
   void* const place =
       ::mmap(nullptr, length_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (place == MAP_FAILED) refuse(name, errno);
+  if (place == MAP_FAILED) refuse(name_, errno);
   pages_ = static_cast<char*>(place);
-  char* next = pages_;
-  for (const FilePiece& piece : pieces) {
-    if (!piece.file || !map_piece(next, piece, durable)) {
-      const int error = errno;
-      ::munmap(pages_, length_);
-      refuse(name, error);
-    }
-    next += piece.size;
+  if (!map_pieces(pages_)) {
+    const int error = errno;
+    ::munmap(pages_, length_);
+    refuse(name_, error);
   }
-  guard_ = BusGuard(pages_, length_, std::move(lost));
-  pieces_ = std::move(pieces);
+  guard_ = BusGuard(pages_, length_, lost_);
 }
 
 SharedMapping::~SharedMapping() {
+  release_mirror();
   guard_.reset();
   if (pages_ != nullptr) ::munmap(pages_, length_);
 }
@@ -70,23 +87,57 @@ SharedMapping& SharedMapping::operator=(SharedMapping&& other) noexcept {
 
 void SharedMapping::swap(SharedMapping& other) noexcept {
   std::swap(pieces_, other.pieces_);
+  std::swap(durable_, other.durable_);
   std::swap(pages_, other.pages_);
+  std::swap(mirror_, other.mirror_);
   std::swap(length_, other.length_);
+  std::swap(lost_, other.lost_);
   std::swap(guard_, other.guard_);
+  std::swap(mirror_guard_, other.mirror_guard_);
   std::swap(lease_, other.lease_);
   std::swap(skipped_, other.skipped_);
+  std::swap(name_, other.name_);
+}
+
+bool SharedMapping::map_pieces(char* place) const noexcept {
+  for (const FilePiece& piece : pieces_) {
+    if (!piece.file || !map_piece(place, piece, durable_)) return false;
+    place += piece.size;
+  }
+  return true;
 }
 
 void SharedMapping::detach() noexcept {
-  constexpr int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
-  char* next = pages_;
-  for (const FilePiece& piece : pieces_) {
-    if (::mmap(next, piece.size, kAccess, flags, piece.file.get(),
-               static_cast<off_t>(piece.begin)) == MAP_FAILED)
-      static_cast<void>(::mmap(next, piece.size, kAccess, flags | MAP_ANONYMOUS, -1, 0));
-    next += piece.size;
-  }
+  detach(pages_);
+  if (mirror_ != nullptr) detach(mirror_);
   pieces_.clear();
+}
+
+void SharedMapping::detach(char* place) noexcept {
+  constexpr int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
+  for (const FilePiece& piece : pieces_) {
+    if (::mmap(place, piece.size, kAccess, flags, piece.file.get(),
+               static_cast<off_t>(piece.begin)) == MAP_FAILED)
+      static_cast<void>(::mmap(place, piece.size, kAccess, flags | MAP_ANONYMOUS, -1, 0));
+    place += piece.size;
+  }
+}
+
+void SharedMapping::mirror(char* pages) {
+  if (!map_pieces(pages)) {
+    const int error = errno;
+    keep_content(pages, length_);
+    refuse(name_, error);
+  }
+  mirror_ = pages;
+  mirror_guard_ = BusGuard(mirror_, length_, lost_);
+}
+
+void SharedMapping::release_mirror() noexcept {
+  if (mirror_ == nullptr) return;
+  keep_content(mirror_, length_);
+  mirror_guard_.reset();
+  mirror_ = nullptr;
 }
 
 }  // namespace nvm::heap

@@ -40,13 +40,34 @@ class SharedMapping {
   // stored there. A page shows the file's until it is stored to. Safe in a forked child.
   void detach() noexcept;
 
+  // The same bytes at a second place: `pages`, where the page of the first of them is to begin, is
+  // memory of the caller's of as many pages. He keeps it until release_mirror(). REQUIRES:
+  // attached. Throws Error(buffer).
+  void mirror(char* pages);
+  // The memory is the caller's alone again. It holds what was there last; zeros, if that is more
+  // than kMostKept bytes.
+  void release_mirror() noexcept;
+  // Where the data is at the second place; null if there is none.
+  char* mirrored() const noexcept { return mirror_ == nullptr ? nullptr : mirror_ + skipped_; }
+  // From the beginning of the first page to the end of the data.
+  uint64_t length() const noexcept { return length_; }
+
+  static constexpr uint64_t kMostKept = uint64_t{64} << 20;
+
  private:
   void swap(SharedMapping& other) noexcept;
+  bool map_pieces(char* place) const noexcept;
+  void detach(char* place) noexcept;
 
   std::vector<FilePiece> pieces_;  // of whole pages
+  bool durable_ = false;
   char* pages_ = nullptr;
+  char* mirror_ = nullptr;
   uint64_t length_ = 0;  // of the pages
+  std::shared_ptr<BusGuard::Flag> lost_;
   BusGuard guard_;
+  BusGuard mirror_guard_;
+  std::string name_;
   std::shared_ptr<const void> lease_;
   uint64_t skipped_ = 0;  // bytes of the first page before the data
 };
