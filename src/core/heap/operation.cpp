@@ -266,6 +266,7 @@ bool Operation::fits_publish() const noexcept {
 
 // What after_commit() will tell has its room before anything is decided.
 void Operation::make_room() {
+  if (to_limbo_.empty() && new_slots_.empty() && from_limbo_.empty()) return;
   pool_.limbo_.make_room(to_limbo_.size(), new_slots_.size() + from_limbo_.size());
   make_room_for(pool_.garbage_, to_limbo_.size() + 1);
 }
@@ -348,6 +349,7 @@ void Operation::commit_logged() {
 
 // The transaction holds what is to be published and freed at its end.
 void Operation::hand_over() {
+  if (allocations_.empty() && frees_.empty() && objects_.empty() && raws_.empty()) return;
   if (pool_.allocations_.size() + allocations_.size() > kEarly)
     pool_.log().publish_early(pool_.allocations_, pool_.blocks_);
   make_room_for(pool_.allocations_, allocations_.size());
