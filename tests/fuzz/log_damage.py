@@ -157,7 +157,8 @@ def _forged_entry(target: Target, rng: random.Random, number: int) -> list[tuple
             *batch,
         ]
     if how == 3:
-        destination, payload = _target(target, rng), some_offset(target, rng)
+        destination = _target(target, rng) % (1 << 64)
+        payload = some_offset(target, rng) % (1 << 64)
         length = rng.choice((0, 1, 8, 64, 4096, nasty(target, rng) % (1 << 64)))
         generation = target.pool.word(target.root + layout.TX) >> 2
         seed = xxh3(struct.pack("<QQQQ", destination, length, payload, generation))
