@@ -237,6 +237,18 @@ TEST_F(CInterface, GivesAllKeysAtOnce) {
   EXPECT_EQ(nvm_dict_keys(entries, 3, cells.data(), kMostText + 7, texts.data()), -1);
 }
 
+TEST_F(CInterface, GivesNoMoreKeysThanThereIsRoomForWhateverTheDictSays) {
+  const int64_t entries = dict({values.str("a"), Values::integer(1), values.str("b"),
+                                Values::integer(2), values.str("c"), Values::integer(3)});
+  const auto* const header = pool().at<object::dict::Header>(root_object());
+  pool().at<object::dict::Body>(header->body)->deleted = uint64_t{2} << 32;
+  ASSERT_EQ(nvm_dict_size(entries), 1);
+  std::array<int64_t, 3> cells{0, 0, -7};
+  std::string texts(3 * kMostText, '.');
+  EXPECT_EQ(nvm_dict_keys(entries, 1, cells.data(), 3 * kMostText, texts.data()), -1);
+  EXPECT_EQ(cells[2], -7);
+}
+
 TEST_F(CInterface, SetsManyEntriesAndDeletesThem) {
   const int64_t entries = dict({values.str("a"), Values::integer(1)});
   const std::array<int64_t, 6> two{6, 0, integer(5), -1, 9, bits(Cell::none())};

@@ -147,6 +147,10 @@ class NoMemoryToOpen : public NoMemory {
         expect_sound(*opened);
         EXPECT_EQ(describe(*opened), expected);
         opened.reset();
+        opened = open_at(path(name));  // what was left when it was closed
+        expect_sound(*opened);
+        EXPECT_EQ(describe(*opened), expected);
+        opened.reset();
         if (failed == 0 || ::testing::Test::HasFailure()) break;
       }
     }

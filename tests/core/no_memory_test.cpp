@@ -141,6 +141,33 @@ TEST_P(NoMemory, Bytearray) {
     mutate([&](Operation& op) { bytearray::clear(op, array); });
   });
 }
+TEST_P(NoMemory, TheFirstObjectThatANewPoolLetsGo) {
+  for (const Which which : {Which::once, Which::from_then}) {
+    for (uint64_t number = 1;; ++number) {
+      pool_.reset();
+      std::filesystem::remove(path());
+      open();
+      values_ = Values();
+      const std::string after = describe(pool());
+      put("list", values_.list({values_.list()}));
+      const std::string before = describe(pool());
+      const Value key = values_.str("list");
+      Outcome outcome;
+      {
+        const FailingMemory failing(number, which);
+        outcome = outcome_of([&] {
+          mutate([&](Operation& op) { dict::erase(op, root_dict(), Key(op.pool(), key)); });
+        });
+      }
+      const uint64_t failed = FailingMemory::failed();
+      SCOPED_TRACE("allocation " + std::to_string(number));
+      judge(outcome, before, after, number);
+      if (failed == 0) break;
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
 TEST_P(NoMemory, RecordOfANewClassWithNewShapes) {
   int number = 0;
   try_all([&] {

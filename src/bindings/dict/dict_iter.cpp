@@ -46,6 +46,12 @@ bool step_of(const DictIterator* iterator, const dict::Walk& walk, uint64_t& pos
   return iterator->reversed ? walk.previous(position, item) : walk.next(position, item);
 }
 
+#ifdef PYPY_VERSION
+constexpr bool kStepsAhead = false;  // its front moves the cursor by itself (front_cursor)
+#else
+constexpr bool kStepsAhead = true;
+#endif
+
 // REQUIRES: nothing is ahead.
 void decode_ahead(DictIterator* iterator, heap::Pool& pool, const dict::Walk& walk,
                   uint64_t position) {
@@ -92,7 +98,7 @@ Step take(DictIterator* iterator, heap::Pool& pool, Offset offset, uint64_t& pos
     runs_code |= item.value.kind() == Cell::Kind::object;
     value = Decoded::fetch(pool, item.value);
   }
-  if (!runs_code) decode_ahead(iterator, pool, walk, position);
+  if (kStepsAhead && !runs_code) decode_ahead(iterator, pool, walk, position);
   return Step::item;
 }
 

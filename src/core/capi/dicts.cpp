@@ -67,13 +67,13 @@ int64_t next_entry(Pool& pool, Offset offset, DictCursor& cursor, int64_t parts,
 }
 
 int64_t all_keys(Pool& pool, Offset offset, std::span<int64_t> cells, std::span<char> texts) {
-  if (dict::size(pool, offset) >= cells.size()) return kNoSize;
+  const dict::Walk walk(pool, offset);
   size_t count = 0;
   size_t used = 0;
   uint64_t position = 0;
-  for (dict::Item item; dict::next(pool, offset, position, item);) {
-    if (texts.size() - used < kMostText) return kNoSize;
-    const Given key = give(pool, dict::key_at(pool, offset, item.number), texts.data() + used);
+  for (dict::Item item; walk.next(position, item);) {
+    if (count + 1 == cells.size() || texts.size() - used < kMostText) return kNoSize;
+    const Given key = give(pool, walk.key_at(item.number), texts.data() + used);
     if (key.cell == kNo) return kNoSize;
     cells[count++] = key.cell + key.length;
     used += static_cast<size_t>(key.length);

@@ -59,8 +59,9 @@ void Limbo::make_room(size_t taken, size_t freed) {
   make_room_for(free_, freed);
   if (taken == 0) return;
   const size_t needed = slot_of_.size() + taken;
-  if (static_cast<float>(needed) >
-      static_cast<float>(slot_of_.bucket_count()) * slot_of_.max_load_factor())
+  const auto most = static_cast<float>(slot_of_.bucket_count()) * slot_of_.max_load_factor();
+  // The one bucket of a new map is replaced by the first insertion.
+  if (slot_of_.bucket_count() == 1 || static_cast<float>(needed) > most)
     slot_of_.reserve(2 * needed);
   make_room_for(spare_, taken);
   while (spare_.size() < taken) {

@@ -413,12 +413,12 @@ void Pool::close() {
   if (failure) throw Error(*failure);
 }
 
-// What cannot be freed for want of memory is freed by the next open.
+// What cannot be freed, for want of memory or as something is damaged, is left to the next open.
 void Pool::free_all_of_limbo() noexcept try {
   if (limbo_unread_) read_limbo();
   garbage_ = limbo_.objects();
   collect_garbage();
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
   garbage_.clear();
 }
 

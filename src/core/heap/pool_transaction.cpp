@@ -96,7 +96,7 @@ void Pool::restore_transaction() noexcept {
   const std::lock_guard latch(latch_);
   frees_.clear();
   try {
-    if (log_.active()) log_.roll_back();
+    if (log_.active() && !file_->broken()) log_.roll_back();  // else the next open does
   } catch (const Error&) {
     break_off();
   } catch (const std::bad_alloc&) {

@@ -301,6 +301,8 @@ void Journal::write_all() {
 }
 
 void Journal::settle() {
+  if (lost_) throw std::bad_alloc();
+  mark_missed();
   for (const uint64_t line : lines_.take()) pages_.mark_unit(line * kLine / kPage);
   for (const uint64_t page : direct_.take()) pages_.mark_unit(page);
   fresh_.clear();

@@ -275,6 +275,9 @@ Ticket Journal::cut() {
 
 // The lines are in a record, or still to be recorded if this throws.
 void Journal::record_lines() {
+  mark_missed();
+  for (const uint64_t page : direct_.units()) lines_.mark(page * kPage, kPage);
+  direct_.clear();
   if (!journal_) {
     open_journal();
     start_thread();
@@ -307,10 +310,7 @@ Ticket Journal::cut_lines(const Lock& lock) {
   fresh_.clear();
   try {
     if (lost_) throw std::bad_alloc();
-    mark_missed();
-    for (const uint64_t page : direct_.units()) lines_.mark(page * kPage, kPage);
-    direct_.clear();
-    if (lines_.empty()) return 0;
+    if (lines_.empty() && direct_.empty() && missed_count_ == 0) return 0;
     try {
       record_lines();
     } catch (const std::bad_alloc&) {

@@ -47,6 +47,7 @@ bool PoolFile::is_callable() const noexcept {
     static_cast<void>(*base);
     static_cast<void>(*(base + pmdk::kDescriptorOffset));
   };
+  if (pool_ == nullptr) return false;
   look(base_);
   for (const Copy& copy : mapped_copies_) look(copy.base);
   return !lost_->load(std::memory_order_relaxed);

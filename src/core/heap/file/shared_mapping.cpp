@@ -36,9 +36,10 @@ void keep_content(char* place, uint64_t length) noexcept {
     void* const copy = ::mmap(nullptr, length, kAccess, kPlain, -1, 0);
     if (copy != MAP_FAILED) {
       std::memcpy(copy, place, length);
-      if (::mremap(copy, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED)
-        return;
+      if (::mmap(place, length, kAccess, kPlain | MAP_FIXED, -1, 0) != MAP_FAILED)
+        std::memcpy(place, copy, length);
       ::munmap(copy, length);
+      return;
     }
   }
   static_cast<void>(::mmap(place, length, kAccess, kPlain | MAP_FIXED, -1, 0));

@@ -19,6 +19,9 @@ uint64_t UndoLog::entry_slots(uint64_t index) const {
       return kRangeSlots;
     case kBatch:
     case kVoid:
+      // An entry of a damaged log may have been restored over it.
+      if (slot(index)->value > kMaxActions || slot(index)->value >= count_ - index)
+        throw_corrupt("undo log: a damaged batch");
       return 1 + slot(index)->value;
     default:
       return 1;
@@ -77,7 +80,8 @@ void UndoLog::restore(uint64_t from) {
       uint64_t* const word = pool_.at<uint64_t>(place * sizeof(uint64_t));
       pmem::store(word, slot(start)->value);
       pool_.flush(word, sizeof(uint64_t));
-    } else if (Range range; place == kDestination && range_at(start, range)) {
+    } else if (Range range;
+               place == kDestination && start + kRangeSlots <= count_ && range_at(start, range)) {
       char* const destination = bytes_at(range.destination, range.length);
       pmem::copy(destination, pool_.at<char>(range.payload, range.length), range.length);
       pool_.flush(destination, range.length);
