@@ -1,8 +1,10 @@
 // Transactions of the heap: what they commit, undo and leave to recovery.
+#include <filesystem>
 #include <thread>
 #include <vector>
 
 #include "heap/undo/tx_state.h"
+#include "heap/undo/undo_slots.h"
 #include "heap_fixture.h"
 
 namespace nvm::heap::testing {
@@ -233,6 +235,39 @@ TEST_F(Transaction, AfterAnAbortThatFindsLimboDamagedThePoolCanOnlyBeClosed) {
   }
   pool_->close();
   EXPECT_TRUE(pool_->closed());
+}
+
+// An entry that is restored over another one of the log.
+TEST_F(Transaction, ALogThatUndoesItselfIsRefused) {
+  constexpr uint64_t header_words = 2;  // of the segment, before its slots of two words
+  pool_->begin();
+  set_word(5);
+  for (int i = 0; i < 40; ++i) allocate();  // more than one publish takes: a batch is noted
+  uint64_t* const slots = pool_->at<uint64_t>(pool_->root().tx.first_segment, 1000) + header_words;
+  uint64_t batch = 1;
+  while (slots[2 * batch + 1] >> kNumberBits != kBatch) ASSERT_LT(++batch, 50U);
+  const uint64_t number = slots[1] & kNumberMask;
+  const auto place = static_cast<uint64_t>(reinterpret_cast<const char*>(&slots[2 * batch]) -
+                                           pool_->file().base());
+  const uint64_t sound[] = {slots[0], slots[1]};
+  slots[1] = place / sizeof(uint64_t) << kNumberBits | number;
+  const uint64_t counts[] = {~uint64_t{0}, uint64_t{1} << 40, 41, 500};
+  for (const uint64_t count : counts) {
+    slots[0] = count;
+    std::filesystem::copy_file(path(), path(std::to_string(count)));
+  }
+  slots[0] = sound[0];
+  slots[1] = sound[1];
+  end_aborted();
+  pool_.reset();
+  for (const uint64_t count : counts) {
+    try {
+      open_at(path(std::to_string(count)));
+      ADD_FAILURE() << "opened: " << count;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::corrupt) << error.what();
+    }
+  }
 }
 
 TEST_F(Transaction, NestedOnesJoinTheOuterOne) {

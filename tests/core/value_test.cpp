@@ -149,6 +149,7 @@ TEST_F(Blob, DamagedHeadersAreRefused) {
       (sound & ~uint64_t{0xF00}) | 0x300,  // characters of 3 bytes
       sound | uint64_t{0xFFFF} << 48,      // longer than any pool
       sound | uint64_t{1} << 40,           // longer than this one
+      sound | uint64_t{5000} << 16,        // longer than its block
       4,                                   // a real of no bytes
   };
   for (const uint64_t word : damaged) {

@@ -149,7 +149,7 @@ class UndoLog {
   uint64_t entry_slots(uint64_t index) const;
   void restore(uint64_t from);
   std::vector<Offset> allocated() const;
-  void forget_allocated() noexcept;
+  void forget_allocated();
   void free_batches(uint64_t from, const std::vector<Offset>* only);
   void free_batch(uint64_t index);
   void note_frees(const std::vector<Offset>& frees);

@@ -95,7 +95,7 @@ void UndoLog::undo_to(uint64_t mark, const std::vector<Offset>& early) {
 }
 
 // What was stored there is recorded for nothing where there is no memory for the list.
-void UndoLog::forget_allocated() noexcept {
+void UndoLog::forget_allocated() {
   try {
     pool_.forget(allocated());
   } catch (const std::bad_alloc&) {

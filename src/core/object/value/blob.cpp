@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 
+#include "heap/layout/heap_walk.h"
 #include "object/key/number.h"
 
 namespace nvm::object::blob {
@@ -100,6 +101,15 @@ uint32_t largest(const void* characters, uint64_t length) {
   return most;
 }
 
+// A damaged length gives what lies behind the blob: not so much that it takes long, or deceives.
+constexpr uint64_t kAlwaysRead = 4096;
+
+bool fits_its_block(const heap::Pool& pool, Offset blob, uint64_t size) {
+  const heap::PoolFile& file = pool.file();
+  const auto block = heap::quick_block_at(file.base(), file.size(), blob);
+  return !block || size <= block->usable;  // if there is none, it is not published yet
+}
+
 double real_at(const char* data) {
   double value = 0;
   std::memcpy(&value, data, sizeof value);
@@ -120,7 +130,9 @@ View view(const heap::Pool& pool, Offset blob) {
   view.bytes = text ? view.length * view.width : view.length;
   view.ascii = text && (header & kFlag) != 0;
   view.negative = view.type == BlobType::integer && (header & kFlag) != 0;
-  pool.at<char>(blob, kHeaderBytes + view.bytes);  // checks where it ends
+  const uint64_t size = kHeaderBytes + view.bytes;
+  pool.at<char>(blob, size);  // checks where it ends
+  if (size > kAlwaysRead && !fits_its_block(pool, blob, size)) throw_no_blob(blob);
   view.data = reinterpret_cast<const char*>(word + 1);
   return view;
 }
