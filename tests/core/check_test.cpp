@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/check_fixture.h"
+#include "object/raw/raw.h"
 
 namespace nvm::object::testing {
 namespace {
@@ -45,6 +46,17 @@ TEST_F(Check, LeavesOutTheMiddleOfLongPaths) {
     EXPECT_EQ(findings[0].path.rfind("pool.root<", 0), 0U);
     EXPECT_LT(findings[0].path.size(), 200U);
   });
+}
+
+TEST_F(Check, FindsMemoryThatSaysItIsLongerThanItsBlock) {
+  Offset block = 0;
+  heap::mutate(pool(), [&](Operation& op) { block = raw::allocate(op, 100, 8, true); });
+  EXPECT_TRUE(check().findings.empty());
+  auto* const memory = pool().at<raw::Raw>(block);
+  for (const uint64_t size : {uint64_t{1000}, uint64_t{1} << 30, ~uint64_t{0}})
+    with(memory->size, size, [&] {
+      expect_finding(Finding::Kind::damage, "", "memory that says it has " + std::to_string(size));
+    });
 }
 
 // ---- Values

@@ -8,6 +8,7 @@
 #include "heap/access.h"
 #include "heap/layout/heap_survey.h"
 #include "heap/layout/pool_header.h"
+#include "object/raw/raw.h"
 #include "object/trace.h"
 #include "object/value/blob.h"
 
@@ -290,6 +291,17 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
 
   // ---- The verdict
 
+  // What is in it only its user knows; how much, it says itself.
+  void judge_memory(const Entry& entry) {
+    const uint64_t size = pool_.at<object::raw::Raw>(entry.offset())->size;
+    const uint64_t room = entry.usable();
+    if (size <= room && room - size >= sizeof(object::raw::Raw)) return;
+    report(Finding::Kind::damage, entry.offset(),
+           "memory that says it has " + std::to_string(size) + " bytes, in a block of " +
+               std::to_string(room),
+           {0, {}});
+  }
+
   void judge() {
     for (const Entry& entry : census_.entries())
       hidden_ = hidden_ || (entry.kind() == BlockClass::memory && !entry.reached());
@@ -297,6 +309,7 @@ class Checker : public object::Tracer, public heap::HeapVisitor {
     report_.hidden = hidden_;
     for (const Entry& entry : census_.entries()) {
       pace_.poll();
+      if (entry.kind() == BlockClass::memory) judge_memory(entry);
       if (entry.object()) {
         judge_object(entry);
       } else if (entry.reached()) {
