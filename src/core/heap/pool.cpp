@@ -18,6 +18,10 @@ namespace {
 
 std::atomic<uint64_t> next_pool_id{1};
 
+Error of_file(const std::string& path, const std::string& what, int error) {
+  return {ErrorKind::os, "'" + path + "': " + what, error, path};
+}
+
 template <class Function>
 class Finally {
  public:
@@ -64,21 +68,18 @@ Pool::Pool(std::unique_ptr<PoolFile> file, Destroyer destroy)
       log_(*this),
       limbo_(*this),
       exports_(*this),
-      no_memory_to_undo_(ErrorKind::os,
-                         "'" + path_ +
-                             "': there was no memory to undo a change: close the pool and open it "
-                             "again, which recovers all that was committed",
-                         ENOMEM, path_),
-      no_memory_to_close_(ErrorKind::os,
-                          "'" + path_ +
-                              "': there was no memory to bring the file up to date: the next open "
-                              "recovers all that was committed",
-                          ENOMEM, path_),
-      not_open_again_(ErrorKind::os,
-                      "'" + path_ +
-                          "': the pool could not be opened again after it had grown: close it and "
-                          "open it again",
-                      EIO, path_) {
+      no_memory_to_undo_(of_file(path_,
+                                 "there was no memory to undo a change: close the pool and open it "
+                                 "again, which recovers all that was committed",
+                                 ENOMEM)),
+      no_memory_to_close_(of_file(path_,
+                                  "there was no memory to bring the file up to date: the next open "
+                                  "recovers all that was committed",
+                                  ENOMEM)),
+      not_open_again_(of_file(path_,
+                              "the pool could not be opened again after it had grown: close it and "
+                              "open it again",
+                              EIO)) {
   writable_ = file_->access() == Access::write;
   flushes_ = file_->backend().needs_flush();
   records_ = file_->backend().kind() == backend::Kind::journal;

@@ -29,13 +29,16 @@ constexpr const char* kFinal =
 // New blocks that are known to be new: each is filled as soon as it is made.
 constexpr size_t kMostFresh = 8;
 
+Error without_memory(const std::string& path) {
+  return {ErrorKind::os, "'" + path + "': no memory for a commit" + kFinal, ENOMEM, path};
+}
+
 }  // namespace
 
 Journal::Journal(std::unique_ptr<DiskFile> pool, Host host)
     : pool_(std::move(pool)),
       host_(std::move(host)),
-      no_memory_(ErrorKind::os, "'" + pool_->path() + "': no memory for a commit" + kFinal, ENOMEM,
-                 pool_->path()),
+      no_memory_(without_memory(pool_->path())),
       space_(*pool_, host_.first_zone),
       ballast_(host_.journal_path),
       nameless_(host_.fresh) {}

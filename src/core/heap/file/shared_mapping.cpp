@@ -31,18 +31,18 @@ bool map_piece(void* place, const FilePiece& piece, bool durable) noexcept {
 // Lays private memory over `place` that holds what is there; zeros, where there is too much of it
 // or no memory.
 void keep_content(char* place, uint64_t length) noexcept {
-  constexpr int kPlain = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  constexpr int plain = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   if (length <= SharedMapping::kMostKept) {
-    void* const copy = ::mmap(nullptr, length, kAccess, kPlain, -1, 0);
+    void* const copy = ::mmap(nullptr, length, kAccess, plain, -1, 0);
     if (copy != MAP_FAILED) {
       std::memcpy(copy, place, length);
-      if (::mmap(place, length, kAccess, kPlain | MAP_FIXED, -1, 0) != MAP_FAILED)
+      if (::mmap(place, length, kAccess, plain | MAP_FIXED, -1, 0) != MAP_FAILED)
         std::memcpy(place, copy, length);
       ::munmap(copy, length);
       return;
     }
   }
-  static_cast<void>(::mmap(place, length, kAccess, kPlain | MAP_FIXED, -1, 0));
+  static_cast<void>(::mmap(place, length, kAccess, plain | MAP_FIXED, -1, 0));
 }
 
 }  // namespace
