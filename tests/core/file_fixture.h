@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/pool_folder.h"
 #include "heap/file/pool_file.h"
 #include "heap/layout/heap_walk.h"
 
@@ -44,12 +45,9 @@ inline void expect_in(const std::string& part, const std::string& whole) {
 
 class FileTest : public ::testing::Test {
  protected:
-  void SetUp() override { make_folder(std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp"); }
+  void SetUp() override { make_folder(nvm::testing::place_for_pools()); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  void make_folder(const std::string& where) {
-    folder_ = where + "/nvm-XXXXXX";
-    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
-  }
+  void make_folder(const std::string& where) { folder_ = nvm::testing::make_pool_folder(where); }
 
   std::string path(const std::string& name = "pool") const { return folder_ + "/" + name; }
   OpenOptions options(const std::string& name = "pool") const {

@@ -3,15 +3,14 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/pool_folder.h"
 #include "heap/access.h"
 #include "heap/layout/heap_walk.h"
 #include "heap/pool.h"
@@ -30,9 +29,7 @@ inline void initialize_plain(Operation& op, RootObject& root) {
 class HeapTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern =
-        (std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/nvm-XXXXXX");
-    folder_ = mkdtemp(pattern.data());
+    folder_ = nvm::testing::make_pool_folder();
     open();
   }
   void TearDown() override {

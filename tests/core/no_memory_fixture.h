@@ -4,10 +4,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -22,6 +20,7 @@
 #include "collect/repair.h"
 #include "collect/stats.h"
 #include "core/failing_memory.h"
+#include "core/pool_folder.h"
 #include "core/values.h"
 #include "heap/access.h"
 #include "object/bytearray/bytearray.h"
@@ -119,9 +118,7 @@ enum class Outcome { done, no_memory, refused };
 class NoMemory : public ::testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    std::string pattern =
-        (std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/nvm-XXXXXX");
-    folder_ = mkdtemp(pattern.data());
+    folder_ = nvm::testing::make_pool_folder();
     open();
   }
   void TearDown() override {

@@ -2,15 +2,14 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/pool_folder.h"
 #include "core/values.h"
 #include "heap/access.h"
 #include "heap/layout/heap_walk.h"
@@ -41,9 +40,7 @@ std::string error_of(ErrorKind kind, F&& f) {
 class PoolTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern =
-        (std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") + std::string("/nvm-XXXXXX");
-    folder_ = mkdtemp(pattern.data());
+    folder_ = nvm::testing::make_pool_folder();
     open();
   }
   void TearDown() override {

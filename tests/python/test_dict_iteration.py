@@ -11,7 +11,8 @@ import pytest
 
 import nvm
 from interpreter import collect
-from nvm.pmemobj import PersistentObject, PersistentObjectPool
+from nvm.pmemobj import PersistentObjectPool
+from shy import Shy
 
 Pool = PersistentObjectPool
 Reopen = Callable[[Pool], Pool]
@@ -142,16 +143,6 @@ def test_a_step_after_the_pool_is_closed(pool: Pool, numbers: Any) -> None:
     pool.close()
     with pytest.raises(nvm.PoolClosedError):
         next(steps)
-
-
-class Shy(PersistentObject):
-    """Cannot be made again from the pool while it refuses."""
-
-    refuses = False
-
-    def _v__init__(self) -> None:
-        if Shy.refuses:
-            raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("make", WAYS)

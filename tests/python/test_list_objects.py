@@ -14,6 +14,7 @@ import pytest
 
 from nvm.pmemobj import PersistentList, PersistentObject, PersistentObjectPool
 from outcome import outcome
+from shy import Shy
 
 Pool = PersistentObjectPool
 Reopen = Callable[[Pool], Pool]
@@ -116,16 +117,6 @@ def test_a_step_after_the_pool_is_closed(pool: Pool) -> None:
     pool.close()
     with pytest.raises(ValueError, match="closed"):
         next(steps)
-
-
-class Shy(PersistentObject):
-    """Cannot be made again from the pool while it refuses."""
-
-    refuses = False
-
-    def _v__init__(self) -> None:
-        if Shy.refuses:
-            raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("make", [iter, reversed])

@@ -75,7 +75,7 @@ Offset PoolFile::reserve(size_t bytes, BlockKind kind, Action& action) {
 }
 
 void PoolFile::cancel(Action* actions, size_t count) noexcept {
-  if (pool_ != nullptr && count != 0 && is_callable()) pmemobj_cancel(pool_, actions, count);
+  if (count != 0 && is_callable()) pmemobj_cancel(pool_, actions, count);
 }
 
 // Where libpmemobj cannot be called an action is left alone: publish() refuses it.
