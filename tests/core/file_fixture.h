@@ -45,9 +45,9 @@ inline void expect_in(const std::string& part, const std::string& whole) {
 
 class FileTest : public ::testing::Test {
  protected:
-  void SetUp() override { make_folder(nvm::testing::place_for_pools()); }
+  void SetUp() override { make_folder(fixture::place_for_pools()); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  void make_folder(const std::string& where) { folder_ = nvm::testing::make_pool_folder(where); }
+  void make_folder(const std::string& where) { folder_ = fixture::make_pool_folder(where); }
 
   std::string path(const std::string& name = "pool") const { return folder_ + "/" + name; }
   OpenOptions options(const std::string& name = "pool") const {

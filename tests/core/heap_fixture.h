@@ -29,7 +29,7 @@ inline void initialize_plain(Operation& op, RootObject& root) {
 class HeapTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = nvm::testing::make_pool_folder();
+    folder_ = fixture::make_pool_folder();
     open();
   }
   void TearDown() override {

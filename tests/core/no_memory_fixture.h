@@ -118,7 +118,7 @@ enum class Outcome { done, no_memory, refused };
 class NoMemory : public ::testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    folder_ = nvm::testing::make_pool_folder();
+    folder_ = fixture::make_pool_folder();
     open();
   }
   void TearDown() override {

@@ -40,7 +40,7 @@ std::string error_of(ErrorKind kind, F&& f) {
 class PoolTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = nvm::testing::make_pool_folder();
+    folder_ = fixture::make_pool_folder();
     open();
   }
   void TearDown() override {

@@ -8,7 +8,7 @@
 
 #include "pmem/error.h"
 
-namespace nvm::testing {
+namespace nvm::fixture {
 
 // In memory, where the system has a tmpfs.
 inline std::string place_for_pools() {
@@ -23,4 +23,4 @@ inline std::string make_pool_folder(const std::string& where = place_for_pools()
   return folder;
 }
 
-}  // namespace nvm::testing
+}  // namespace nvm::fixture
