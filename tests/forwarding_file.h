@@ -22,6 +22,9 @@ class ForwardingFile : public DiskFile {
   void write(const void* data, size_t length, uint64_t offset) override {
     file_->write(data, length, offset);
   }
+  void begin_sync(uint64_t offset, size_t length) noexcept override {
+    file_->begin_sync(offset, length);
+  }
   void sync() override { file_->sync(); }
   void allocate(uint64_t begin, uint64_t length) override { file_->allocate(begin, length); }
   void punch(uint64_t begin, uint64_t length) override { file_->punch(begin, length); }

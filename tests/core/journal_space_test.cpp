@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -176,6 +177,13 @@ class NewBlocks : public SpaceTest {
     return !calls_.written.empty();
   }
 
+  // Lets the journal fill a new block.
+  bool fills(uint64_t begin, uint64_t length) {
+    calls_.written.clear();
+    journal_->fresh(memory_.data() + begin, length);
+    return journal_->fill(memory_.data() + begin, std::string(length, 'f').data(), length);
+  }
+
   std::vector<char> memory_ = std::vector<char>(kSize);
   std::set<Range> free_;
   std::unique_ptr<Journal> journal_;
@@ -215,6 +223,52 @@ TEST_F(NewBlocks, AreRecordedWhileACommitIsNotDurable) {
   journal_->wait(journal_->cut(), Promise::written);
   EXPECT_FALSE(stores_directly(5 * kGranule, kGranule));
   EXPECT_TRUE(stores_directly(6 * kGranule, kGranule));
+}
+
+// Very large ones are in the pool's file at once; what is stored to them later is recorded.
+TEST_F(NewBlocks, AreFilledWhereChunksWereFree) {
+  free_ = {{4 * kGranule, 8 * kGranule}};
+  open();
+  EXPECT_TRUE(fills(4 * kGranule, 2 * kGranule));
+  EXPECT_EQ(calls_.written, (std::vector<Range>{{4 * kGranule, 2 * kGranule}}));
+  std::memset(memory_.data() + 4 * kGranule, 'n', kPage);
+  journal_->flush(memory_.data() + 4 * kGranule, kPage);
+  journal_->reserve(1);
+  commit();
+  EXPECT_EQ(calls_.written.size(), 1u);
+}
+
+TEST_F(NewBlocks, AreNotFilledWhereNoneWere) {
+  free_ = {{6 * kGranule, 8 * kGranule}};
+  open();
+  EXPECT_FALSE(fills(5 * kGranule, 2 * kGranule));
+  EXPECT_TRUE(calls_.written.empty());
+}
+
+TEST_F(NewBlocks, AreNotFilledWhereARecordLives) {
+  free_ = {{4 * kGranule, 8 * kGranule}};
+  open();
+  journal_->flush(memory_.data() + 5 * kGranule + kPage, 8);
+  commit();
+  EXPECT_FALSE(fills(4 * kGranule, 2 * kGranule));
+  EXPECT_TRUE(fills(6 * kGranule, kGranule));
+}
+
+TEST_F(NewBlocks, AreNotFilledWhileACommitIsNotDurable) {
+  free_ = {{4 * kGranule, 8 * kGranule}};
+  open();
+  journal_->flush(memory_.data(), 8);
+  const Ticket ticket = journal_->cut();
+  EXPECT_FALSE(fills(4 * kGranule, kGranule));
+  journal_->wait(ticket, Promise::durable);
+  EXPECT_TRUE(fills(4 * kGranule, kGranule));
+}
+
+TEST_F(NewBlocks, AreFilledOnlyIfTheyAreNew) {
+  free_ = {{4 * kGranule, 8 * kGranule}};
+  open();
+  const std::string content(kGranule, 'f');
+  EXPECT_FALSE(journal_->fill(memory_.data() + 4 * kGranule, content.data(), kGranule));
 }
 
 }  // namespace

@@ -86,11 +86,13 @@ std::unique_ptr<DiskFile> Fault::wrap(std::unique_ptr<DiskFile> file) {
 class JournalFault : public JournalFolder {
  protected:
   static std::vector<Step> changes() {
-    static const std::string large(150'000, 'l');
+    static const std::string large(150'000, 'l'), very_large(300'000, 'v');
     std::vector<Step> steps{assign_root([](Values& v) { return v.list({}); })};
     for (int i = 0; i < 60; ++i) steps.push_back(append(text(std::string(900, 'a'))));
     steps.push_back(transaction({append(text(large)), set_at(1, integer(1)), pop()}));
     steps.push_back(append(text(large)));
+    steps.push_back(transaction({append(text(very_large)), set_at(1, integer(2))}));
+    steps.push_back(append(text(very_large)));
     for (int i = 0; i < 20; ++i) steps.push_back(pop());
     for (int i = 0; i < 300; ++i) steps.push_back(append(text(std::string(900, 'b'))));
     return steps;

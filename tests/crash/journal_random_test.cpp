@@ -111,9 +111,9 @@ class RandomChanges {
     size_t bytes = 0;
     for (const size_t size : sizes_) bytes += size;
     if (bytes > most_bytes_ || new_bytes_ > kMostNewBytes || below(3) == 0) return 0;
-    constexpr size_t large = 150'000;
+    constexpr std::array<size_t, 2> large{150'000, 300'000};  // written directly, and filled
     constexpr std::array<size_t, 5> sizes{10, 40, 300, 900, 3'000};
-    const size_t size = below(12) == 0 ? large : sizes[below(sizes.size())];
+    const size_t size = below(12) == 0 ? large[below(large.size())] : sizes[below(sizes.size())];
     new_bytes_ += size;
     return size;
   }

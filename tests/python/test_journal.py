@@ -252,6 +252,26 @@ assert pool.check() == []
         assert list(pool.items()) == [("before", 1), ("after", 2)]
 
 
+def test_values_larger_than_memory_in_one_transaction(
+    tmp_path: Path, small_memory: ControlGroup
+) -> None:
+    small_memory.run(
+        """
+import sys, nvm
+pool = nvm.open(sys.argv[1])
+pool["before"] = 1
+with pool.transaction():
+    for i in range(20):
+        pool[i] = bytes([i]) * 20_000_000
+assert [pool[i][-1] for i in range(20)] == list(range(20))
+assert pool.check() == []
+""",
+        tmp_path / "pool",
+    )
+    with nvm.open(tmp_path / "pool") as pool:
+        assert all(pool[i] == bytes([i]) * 20_000_000 for i in range(20))
+
+
 def test_a_limit_is_raised_when_the_pool_is_opened(place: Path) -> None:
     with open_journal(place, size="32 MiB") as pool:
         pool["a"] = "x" * 1_000_000

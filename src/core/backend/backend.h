@@ -77,6 +77,9 @@ class Backend {
   //            and so many further cache lines. Throws Error(os) when the disk is full.
   //   fresh    a large block there is new, and no commit that is not durable has freed its place:
   //            what is flushed there may be written to the medium at once
+  //   fill     content for whole pages of such a block: true if it is in the file, and seen in memory;
+  //            otherwise the caller has to store it. REQUIRES: the caller owns the pool. Throws
+  //            Error(os).
   //   admit    in a transaction: whether what it has stored so far fits into memory. Throws
   //            Error(os), ENOMEM.
   //   forget   what was flushed there need not be recorded: the blocks, ascending, never came to be
@@ -91,6 +94,7 @@ class Backend {
   virtual void serve(const Quietly&) {}
   virtual void reserve(uint64_t) {}
   virtual void fresh(const void*, size_t) noexcept {}
+  virtual bool fill(void*, const void*, size_t) { return false; }
   virtual void admit() {}
   virtual void forget(const std::vector<Bytes>&) noexcept {}
   virtual Ticket cut() { return 0; }

@@ -16,6 +16,9 @@ constexpr size_t kMostPublishedWords = 6;   // beyond that the undo log is cheap
 constexpr size_t kManyWords = 16;           // beyond that words are found by hash
 constexpr size_t kMostSpareWords = 1024;    // whose memory is kept for the next operation
 constexpr size_t kEarly = kMaxActions - 1;  // reservations that are published in one go
+constexpr uint64_t kPage = 4096;
+// Bytes of content for which a short way is looked for: those with chunks of their own.
+constexpr size_t kLarge = size_t{256} << 10;
 
 bool contains(const std::vector<Offset>& blocks, Offset block) {
   return std::find(blocks.begin(), blocks.end(), block) != blocks.end();
@@ -145,6 +148,29 @@ void Operation::set(uint64_t* word, uint64_t value) {
   } else if (words_.size() > kManyWords) {
     (*word_index_)[word] = words_.size() - 1;
   }
+}
+
+void Operation::fill(void* begin, const void* content, size_t length, pmem::Site site) {
+  char* const to = static_cast<char*>(begin);
+  const auto* const from = static_cast<const char*>(content);
+  const auto store = [&](size_t first, size_t last) {
+    pmem::copy(to + first, from + first, last - first);
+    written(to + first, last - first, site);
+  };
+  const size_t page = (kPage - pool_.offset_of(to) % kPage) % kPage;  // where the first one begins
+  const size_t pages = length < kLarge ? 0 : (length - page) / kPage * kPage;
+  if (pages == 0 || !pool_.fill_pages(to + page, from + page, pages)) return store(0, length);
+  store(0, page);
+  store(page + pages, length);
+}
+
+void Operation::fill(uint64_t* word, uint64_t head, const void* content, size_t length,
+                     pmem::Site site) {
+  const bool large = length >= kLarge;
+  if (large) fill(word + 1, content, length, site);
+  pmem::store(word, head);
+  if (!large) pmem::copy(word + 1, content, length);
+  written(word, sizeof *word + (large ? 0 : length), site);
 }
 
 void Operation::change(void* begin, size_t length) {

@@ -2,6 +2,8 @@
 // group_commit.cpp, checkpoints are in checkpoint.cpp.
 #include "backend/journal/journal.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <new>
@@ -212,6 +214,46 @@ bool Journal::may_be_direct(uint64_t page) const {
   return space_.is_free(page * kPage) && !pages_.contains(page) && !living_.contains(page);
 }
 
+bool Journal::is_fresh(uint64_t begin, uint64_t end) const noexcept {
+  return std::any_of(fresh_.begin(), fresh_.end(), [&](const auto& range) {
+    return range.first <= begin && end <= range.second;
+  });
+}
+
+// A disk that is full undoes the change, one that fails ends them all. REQUIRES: the mutex is not
+// held.
+void Journal::write_new(const std::function<void()>& write) {
+  try {
+    write();
+  } catch (const Error& error) {
+    const Lock lock(mutex_);
+    if (!is_full(error)) fail(error);
+    throw;
+  }
+  const Lock lock(mutex_);
+  pool_unsynced_ = true;
+}
+
+// Pages without memory of their own show what is in the file.
+bool Journal::fill(void* to, const void* from, size_t length) {
+  const auto begin = static_cast<uint64_t>(static_cast<char*>(to) - base_);
+  if (nameless_ || !is_fresh(begin, begin + length)) return false;
+  {
+    const Lock lock(mutex_);
+    if (failed_ || durable_ != cut_) return false;
+    if (!journal_) open_journal();
+  }
+  for (uint64_t page = begin / kPage; page != (begin + length) / kPage; ++page)
+    if (!may_be_direct(page)) return false;
+  write_new([&] {
+    space_.back_range(begin, begin + length);
+    ::madvise(to, length, MADV_DONTNEED);
+    pool_->write(from, length, begin);
+  });
+  pool_->begin_sync(begin, length);
+  return true;
+}
+
 // Writes new blocks' pages to the pool's file before the commit that they are part of is decided;
 // those that must not go there are recorded. The mutex is let go meanwhile.
 void Journal::write_direct(Lock& lock) {
@@ -225,13 +267,14 @@ void Journal::write_direct(Lock& lock) {
   });
   if (pages.empty()) return direct_.clear();
   lock.unlock();
-  for (const uint64_t page : pages) space_.back(page * kPage);
-  written_directly_.reserve(written_directly_.size() + pages.size());
-  write_pages(pages);
+  write_new([&] {
+    for (const uint64_t page : pages) space_.back(page * kPage);
+    written_directly_.reserve(written_directly_.size() + pages.size());
+    write_pages(pages);
+  });
   written_directly_.insert(written_directly_.end(), pages.begin(), pages.end());
   direct_.clear();
   lock.lock();
-  pool_unsynced_ = true;
 }
 
 // Pages that follow each other are written in one go.

@@ -20,9 +20,10 @@
 //      record a commit: what is needed is asked for before the commit is decided (reserve), and
 //      what happens to sets of lines and pages when there is none leaves each at least what it had.
 //   6. The content of a large new block may go to the pool's file itself, synced before its
-//      commit's record is written (write_direct): where chunks were free at an earlier cut, with
-//      nothing stored there since, all cuts being durable; and only pages of which no living record
-//      has a line, so that no replay lays an old one over them.
+//      commit's record is written: where chunks were free at an earlier cut, with nothing stored
+//      there since, all cuts being durable; and only pages of which no living record has a line, so
+//      that no replay lays an old one over them. A very large one never passes through memory
+//      (fill), others are stored there and written before the commit is decided (write_direct).
 //   7. What is free at a durable cut, and at the moment, may lose its content (Space): in memory,
 //      in the file, or by a checkpoint that leaves it out. Not a free block's first page, where
 //      libpmemobj keeps a node of its list of free blocks, unflushed.
@@ -100,6 +101,7 @@ class Journal final : public Backend {
   void serve(const Quietly& quietly) override { quietly_ = quietly; }
   void reserve(uint64_t more_lines) override;
   void fresh(const void* address, size_t length) noexcept override;
+  bool fill(void* to, const void* from, size_t length) override;
   void admit() override;
   void forget(const std::vector<Bytes>& blocks) noexcept override;
   Ticket cut() override;
@@ -121,6 +123,8 @@ class Journal final : public Backend {
   void back_lines();
   void back_pages();
   bool may_be_direct(uint64_t page) const;
+  bool is_fresh(uint64_t begin, uint64_t end) const noexcept;
+  void write_new(const std::function<void()>& write);
   void write_direct(Lock& lock);
   void write_pages(const Pages& pages);
   void check_not_failed(const Lock& lock) const;

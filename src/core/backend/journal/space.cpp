@@ -29,6 +29,11 @@ void Space::allocate(State& state, uint64_t offset) {
   state = State::backed;
 }
 
+void Space::back_range(uint64_t begin, uint64_t end) {
+  for (uint64_t offset = begin; offset < end; offset += kGranule) back(offset);
+  back(end - 1);
+}
+
 void Space::back_page(uint64_t offset) {
   State& state = states_[number_of(offset)];
   if (state == State::backed) return;

@@ -33,6 +33,9 @@ class Space {
     if (state != State::backed) allocate(state, offset);
   }
 
+  // The same for all granules that [begin, end) touches.
+  void back_range(uint64_t begin, uint64_t end);
+
   // The same for the page only, where there is no room for all of it.
   void back_page(uint64_t offset);
 

@@ -95,17 +95,17 @@ Contents contents(Operation& op, Offset array) {
 
 // ---- Ways to change one
 
-// A body that holds these parts one after the other.
+// A body that holds these parts one after the other, at least one.
 Offset make_body(Operation& op, uint64_t capacity, std::initializer_list<Bytes> parts) {
   const Offset offset = op.allocate_blob(bytes_for(capacity));
   Body* const body = op.at<Body>(offset, bytes_for(capacity));
-  pmem::store(&body->capacity, capacity);
-  uint8_t* end = body->bytes;
-  for (const Bytes part : parts) {
-    pmem::copy(end, part.data(), part.size());
-    end += part.size();
+  const Bytes* part = parts.begin();
+  op.fill(&body->capacity, capacity, part->data(), part->size());
+  uint8_t* end = body->bytes + part->size();
+  while (++part != parts.end()) {
+    op.fill(end, part->data(), part->size());
+    end += part->size();
   }
-  op.written(body, static_cast<size_t>(end - reinterpret_cast<uint8_t*>(body)));
   return offset;
 }
 

@@ -187,18 +187,14 @@ Offset create(heap::Operation& op, const Value& value) {
   const Content content = content_of(value, buffer);
   const Offset blob = op.allocate_blob(kHeaderBytes + content.bytes);
   auto* word = op.at<uint64_t>(blob, kHeaderBytes + content.bytes);
-  pmem::store(word, content.header());
-  pmem::copy(word + 1, content.data, content.bytes);
-  op.written(word, kHeaderBytes + content.bytes);
+  op.fill(word, content.header(), content.data, content.bytes);
   return blob;
 }
 
 Offset copy(heap::Operation& op, Offset blob) {
   const uint64_t bytes = kHeaderBytes + view(op.pool(), blob).bytes;
   const Offset fresh = op.allocate_blob(bytes);
-  auto* word = op.at<uint64_t>(fresh, bytes);
-  pmem::copy(word, op.at<uint64_t>(blob, bytes), bytes);
-  op.written(word, bytes);
+  op.fill(op.at<uint64_t>(fresh, bytes), op.at<uint64_t>(blob, bytes), bytes);
   return fresh;
 }
 
