@@ -77,9 +77,9 @@ class Backend {
   //            and so many further cache lines. Throws Error(os) when the disk is full.
   //   fresh    a large block there is new, and no commit that is not durable has freed its place:
   //            what is flushed there may be written to the medium at once
-  //   fill     content for whole pages of such a block: true if it is in the file, and seen in memory;
-  //            otherwise the caller has to store it. REQUIRES: the caller owns the pool. Throws
-  //            Error(os).
+  //   fill     content for whole pages of such a block. True: it is in the file, and seen in
+  //            memory; otherwise the caller has to store it. REQUIRES: the caller owns the pool.
+  //            Throws Error(os).
   //   admit    in a transaction: whether what it has stored so far fits into memory. Throws
   //            Error(os), ENOMEM.
   //   forget   what was flushed there need not be recorded: the blocks, ascending, never came to be
