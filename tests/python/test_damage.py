@@ -54,6 +54,17 @@ def damage(pool, path, open_pool):
             assert mended.check() == []
 
 
+@pytest.fixture
+def content(pool, path):
+    """The pool's file once it is closed, when it is whole by itself on every backend."""
+
+    def content():
+        pool.close()
+        return path.read_bytes()
+
+    return content
+
+
 def test_a_damaged_item_is_told_of_when_a_loop_reaches_it(pool, damage):
     pool["l"] = list(range(40))
     pool["l"][20] = marked = 123456789
@@ -170,10 +181,10 @@ def test_a_list_in_a_frozenset_is_damage(pool, damage):
         pool.root[0]
 
 
-def test_a_value_without_key_that_is_one_is_damage(pool, path, damage):
+def test_a_value_without_key_that_is_one_is_damage(pool, path, damage, content):
     key = pool.new(PersistentTuple, (1, "two"))
     pool.root = [{key: 1}, ZoneInfo("UTC")]
-    (boxed,) = (block for block in layout.blocks(path.read_bytes()) if block.type == layout.BOXED)
+    (boxed,) = (block for block in layout.blocks(content()) if block.type == layout.BOXED)
     wanted = layout.OBJECT_CELL << 48 | boxed.offset
     pool = damage(struct.pack("<Q", reference_to(key)), lambda word: wanted, at=0)
     with pytest.raises(nvm.PoolCorruptError, match="cannot be a key"):
@@ -181,10 +192,10 @@ def test_a_value_without_key_that_is_one_is_damage(pool, path, damage):
     assert any(finding.path.startswith("pool.root[0]") for finding in pool.check())
 
 
-def test_a_pool_whose_dict_is_a_list_says_so(pool, path, damage):
+def test_a_pool_whose_dict_is_a_list_says_so(pool, content, damage):
     pool.root = [1]
     wanted = reference_to(pool.root)
-    place = layout.root_object(path.read_bytes()) + layout.ROOT_DICT
+    place = layout.root_object(content()) + layout.ROOT_DICT
     pool = damage(place, lambda word: wanted)
     for read in (len, list, lambda pool: pool["a"], lambda pool: pool.update(a=1)):
         with pytest.raises(nvm.PoolCorruptError):
@@ -239,19 +250,19 @@ def test_what_keeps_an_object_from_being_freed_is_reported(pool, monkeypatch, ca
     assert "the reason" in capfd.readouterr().err
 
 
-def test_check_tells_of_a_class_table_that_objects_with_their_own_memory_need(pool, path, damage):
+def test_check_tells_of_a_class_table_that_objects_with_their_own_memory_need(pool, content, damage):
     pool["a"] = pool.new(Blocks)
-    data = path.read_bytes()
+    data = content()
     table = layout.word_at(data, layout.root_object(data) + layout.CLASS_TABLE)
     pool = damage(table, lambda word: 1 << 40)
     assert any("class table" in finding.what for finding in pool.check())
 
 
 @pytest.mark.parametrize("entry", [1 << 45, 8, 0x302400])
-def test_what_is_on_limbo_and_is_no_object_keeps_no_pool_from_closing(pool, path, damage, entry):
+def test_what_is_on_limbo_and_is_no_object_keeps_no_pool_from_closing(pool, content, damage, entry):
     pool.new(Blocks)
     pool["a"] = [1]
-    data = path.read_bytes()
+    data = content()
     segment = layout.word_at(data, layout.root_object(data) + layout.LIMBO)
     pool = damage(segment + 16, lambda word: entry)
     pool["a"].append("a text of some length")
@@ -265,9 +276,9 @@ def test_what_is_on_limbo_and_is_no_object_keeps_no_pool_from_closing(pool, path
 # ---- What libpmemobj would stumble over
 
 
-def test_a_run_of_no_units_keeps_the_pool_from_changing_and_not_from_being_read(pool, path, damage):
+def test_a_run_of_no_units_keeps_the_pool_from_changing_and_not_from_being_read(pool, content, damage):
     pool["a"] = ["a text of some length"]
-    run = layout.runs(path.read_bytes())[-1]
+    run = layout.runs(content())[-1]
     pool = damage(run.begin, lambda word: 0)
     for _ in range(2):
         with pytest.raises(nvm.PoolCorruptError, match="a run of units of 0 bytes"):
@@ -276,10 +287,10 @@ def test_a_run_of_no_units_keeps_the_pool_from_changing_and_not_from_being_read(
     assert "b" not in pool
 
 
-def test_the_undo_log_cannot_spoil_the_heap(pool, path, damage):
+def test_the_undo_log_cannot_spoil_the_heap(pool, path, damage, content):
     """It can change any word: what libpmemobj goes by is looked at again after it."""
     pool["a"] = ["a text of some length"]
-    data = path.read_bytes()
+    data = content()
     header = layout.CHUNK_HEADERS + 8 * layout.chunks(data)[1][0]
     control = layout.root_object(data) + layout.TX
     tag = header // 8 << 20 | layout.word_at(data, control) >> 2
@@ -297,9 +308,9 @@ def test_the_undo_log_cannot_spoil_the_heap(pool, path, damage):
         file.write(data[header : header + 8])
 
 
-def test_the_cursor_of_an_undo_log_at_rest_means_nothing(pool, path, damage):
+def test_the_cursor_of_an_undo_log_at_rest_means_nothing(pool, content, damage):
     pool["a"] = [[i] for i in range(200)]
-    control = layout.root_object(path.read_bytes()) + layout.TX
+    control = layout.root_object(content()) + layout.TX
     pool = damage(control + 8, lambda word: 1 << 40)
     with pool.transaction():
         del pool["a"]

@@ -132,7 +132,7 @@ for name, operation in OPERATIONS.items():
 assert pool.check() == []
 pool["l"].append(1)
 pool.close()
-with nvm.open(path, "w") as pool:
+with nvm.open(path, "w", backend=backend) as pool:
     assert pool.check() == []
     assert len(pool["l"]) == 200_001
 """

@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -299,6 +300,19 @@ def test_a_device_and_a_pipe_are_refused(folder):
 def test_a_missing_folder_is_file_not_found(folder):
     with pytest.raises(FileNotFoundError):
         nvm.open(folder / "absent" / "pool")
+
+
+def test_a_sparse_pool_larger_than_its_file_system_says_how_to_open_it(path):
+    size = shutil.disk_usage(path.parent).free + (1 << 30)
+    with nvm.open(path, size=size, backend="journal") as pool:
+        pool["a"] = "some text"
+    used = path.stat().st_blocks
+    with pytest.raises(OSError, match='backend="journal" needs only') as caught:
+        nvm.open(path, backend="memory")
+    assert caught.value.errno == errno.ENOSPC
+    assert path.stat().st_blocks == used
+    with nvm.open(path, backend="journal") as pool:
+        assert pool["a"] == "some text"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may do anything")

@@ -175,6 +175,7 @@ void PoolFile::open_existing(const OpenOptions& options, Opened opened) {
   if (journals()) {
     extend_to_limit();
   } else if (allocated_bytes(status) < size_) {
+    check_room(size_ - allocated_bytes(status));
     allocate_all(size_);
   }
   if (raise) raise_heap_size(*backend::reopen_disk_file(lock_fd_.get(), path_));
@@ -355,6 +356,16 @@ uint64_t PoolFile::initial_size(const OpenOptions& options) const {
                 EINVAL, path_);
   }
   return whole_pages(*options.initial_size);
+}
+
+// For the rest of a sparse file: one that the journal backend has made.
+void PoolFile::check_room(uint64_t missing) const {
+  if (missing <= free_space(lock_fd_.get(), path_)) return;
+  throw_error(ErrorKind::os, path_,
+              "the pool is " + std::to_string(size_) + " bytes large, and the file system has no " +
+                  "room for the " + std::to_string(missing) +
+                  " that are not there yet; backend=\"journal\" needs only what is used",
+              ENOSPC);
 }
 
 void PoolFile::allocate_all(uint64_t size) {
