@@ -2,8 +2,11 @@
 // without a record.
 #include "backend/journal/space.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <set>
@@ -14,6 +17,8 @@
 #include "backend/journal/journal.h"
 #include "file_fixture.h"
 #include "forwarding_file.h"
+#include "heap/file/posix_file.h"
+#include "pmem/error.h"
 
 namespace nvm::backend::journal {
 namespace {
@@ -141,6 +146,29 @@ TEST_F(SpaceOfAPool, KnowsWhatIsFree) {
   EXPECT_TRUE(space_->is_free(granule(4)));
 }
 
+// What a commit has occupied is its own: another that is undone leaves it free.
+TEST_F(SpaceOfAPool, IsOccupiedUntilACommitIsMadeOrUndone) {
+  space_->offer(granule(4), granule(8));
+  space_->occupy(granule(4) + kPage, granule(6) + kPage);
+  EXPECT_EQ(calls_.allocated.size(), 3u);
+  EXPECT_TRUE(space_->is_free(granule(4)));
+  EXPECT_FALSE(space_->punch(granule(4), granule(7)));
+  space_->vacate(granule(5), granule(6) + kPage);
+  space_->settle();
+  EXPECT_FALSE(space_->is_free(granule(4)));
+  EXPECT_TRUE(space_->is_free(granule(5)));
+  EXPECT_FALSE(space_->is_free(granule(6)));
+  EXPECT_TRUE(space_->punch(granule(5), granule(6)));
+}
+
+TEST_F(SpaceOfAPool, ThatIsOccupiedAndStoredToIsBackedOnce) {
+  space_->offer(granule(4), granule(5));
+  space_->occupy(granule(4), granule(5));
+  space_->back(granule(4));
+  EXPECT_EQ(calls_.allocated.size(), 1u);
+  EXPECT_FALSE(space_->is_free(granule(4)));
+}
+
 // ---- New blocks
 
 class NewBlocks : public SpaceTest {
@@ -156,19 +184,24 @@ class NewBlocks : public SpaceTest {
       for (const auto& [begin, end] : free_) visit(begin, end);
     };
     journal_ = std::make_unique<Journal>(std::move(file_), std::move(host));
+    const heap::Fd pool(::open(path().c_str(), O_RDWR | O_CLOEXEC));
+    void* const mapped = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE, pool.get(), 0);
+    ASSERT_NE(mapped, MAP_FAILED);
+    memory_ = static_cast<char*>(mapped);
   }
   void TearDown() override {
     journal_.reset();
+    ::munmap(memory_, kSize);
     wanted_half_bytes = wanted_;
     SpaceTest::TearDown();
   }
 
-  void open() { journal_->attached(memory_.data(), memory_.size()); }
+  void open() { journal_->attached(memory_, kSize); }
   void commit() { journal_->wait(journal_->cut(), Promise::durable); }
   // Stores a new block and commits it; true if its pages went to the pool's file.
   bool stores_directly(uint64_t begin, uint64_t length) {
     calls_.written.clear();
-    char* const block = memory_.data() + begin;
+    char* const block = memory_ + begin;
     journal_->fresh(block, length);
     std::memset(block, 'n', length);
     journal_->flush(block, length);
@@ -177,14 +210,23 @@ class NewBlocks : public SpaceTest {
     return !calls_.written.empty();
   }
 
-  // Lets the journal fill a new block.
+  // Lets the journal fill a new block; false if it does not.
   bool fills(uint64_t begin, uint64_t length) {
     calls_.written.clear();
-    journal_->fresh(memory_.data() + begin, length);
-    return journal_->fill(memory_.data() + begin, std::string(length, 'f').data(), length);
+    journal_->fresh(memory_ + begin, length);
+    return fills_more(begin, length);
+  }
+  bool fills_more(uint64_t begin, uint64_t length) {
+    const std::string content(length, 'f');
+    if (!journal_->fill(memory_ + begin, content.data(), length)) return false;
+    EXPECT_EQ(std::memcmp(memory_ + begin, content.data(), length), 0);
+    return true;
+  }
+  void expect_held(char byte, uint64_t begin, uint64_t length) {
+    EXPECT_EQ(std::string(memory_ + begin, length), std::string(length, byte));
   }
 
-  std::vector<char> memory_ = std::vector<char>(kSize);
+  char* memory_ = nullptr;  // the pool, mapped privately
   std::set<Range> free_;
   std::unique_ptr<Journal> journal_;
   uint64_t wanted_ = 0;
@@ -211,7 +253,7 @@ TEST_F(NewBlocks, AreRecordedWhereNoneWere) {
 TEST_F(NewBlocks, AreRecordedWhereARecordLives) {
   free_ = {{4 * kGranule, 8 * kGranule}};
   open();
-  journal_->flush(memory_.data() + 5 * kGranule, 8);
+  journal_->flush(memory_ + 5 * kGranule, 8);
   commit();
   EXPECT_FALSE(stores_directly(5 * kGranule, kPage));
 }
@@ -219,23 +261,73 @@ TEST_F(NewBlocks, AreRecordedWhereARecordLives) {
 TEST_F(NewBlocks, AreRecordedWhileACommitIsNotDurable) {
   free_ = {{4 * kGranule, 8 * kGranule}};
   open();
-  journal_->flush(memory_.data(), 8);
+  journal_->flush(memory_, 8);
   journal_->wait(journal_->cut(), Promise::written);
   EXPECT_FALSE(stores_directly(5 * kGranule, kGranule));
   EXPECT_TRUE(stores_directly(6 * kGranule, kGranule));
 }
 
-// Very large ones are in the pool's file at once; what is stored to them later is recorded.
+// Very large ones are in the pool's file at once, and again what is stored to them later.
 TEST_F(NewBlocks, AreFilledWhereChunksWereFree) {
   free_ = {{4 * kGranule, 8 * kGranule}};
   open();
+  std::memset(memory_ + 5 * kGranule, 'o', kPage);  // as a block was that never came to be
   EXPECT_TRUE(fills(4 * kGranule, 2 * kGranule));
   EXPECT_EQ(calls_.written, (std::vector<Range>{{4 * kGranule, 2 * kGranule}}));
-  std::memset(memory_.data() + 4 * kGranule, 'n', kPage);
-  journal_->flush(memory_.data() + 4 * kGranule, kPage);
+  std::memset(memory_ + 4 * kGranule, 'n', kPage);
+  journal_->flush(memory_ + 4 * kGranule, kPage);
   journal_->reserve(1);
   commit();
-  EXPECT_EQ(calls_.written.size(), 1u);
+  EXPECT_EQ(calls_.written.back(), (Range{4 * kGranule, kPage}));
+  expect_held('n', 4 * kGranule, kPage);
+  expect_held('f', 4 * kGranule + kPage, kPage);
+}
+
+TEST_F(NewBlocks, AreFilledInParts) {
+  free_ = {{4 * kGranule, 8 * kGranule}};
+  open();
+  EXPECT_TRUE(fills(4 * kGranule, kGranule + kGranule / 2));
+  journal_->fresh(memory_ + 4 * kGranule, 3 * kGranule);
+  EXPECT_TRUE(fills_more(5 * kGranule + kGranule / 2, kGranule));
+}
+
+// The whole of a block that never came to be may be filled again.
+TEST_F(NewBlocks, AreFilledWhereOneWasForgotten) {
+  free_ = {{4 * kGranule, 8 * kGranule}};
+  open();
+  EXPECT_TRUE(fills(4 * kGranule, 2 * kGranule));
+  journal_->forget({{memory_ + 4 * kGranule, 2 * kGranule}});
+  EXPECT_TRUE(fills(4 * kGranule, 2 * kGranule));
+  journal_->flush(memory_, 8);
+  journal_->reserve(1);
+  commit();
+  journal_->forget({{memory_ + 4 * kGranule, 2 * kGranule}});
+  EXPECT_FALSE(fills(4 * kGranule, 2 * kGranule));
+}
+
+// Pages that are locked in memory would hide what is in the file.
+TEST_F(NewBlocks, AreNotFilledWhereMemoryIsLocked) {
+  free_ = {{4 * kGranule, 8 * kGranule}};
+  open();
+  if (::mlock(memory_ + 4 * kGranule, kPage) != 0) GTEST_SKIP() << "no memory may be locked";
+  EXPECT_FALSE(fills(4 * kGranule, kGranule));
+  EXPECT_TRUE(calls_.written.empty());
+}
+
+TEST_F(NewBlocks, MayComeFromMemoryThatIsNotThere) {
+  free_ = {{4 * kGranule, 8 * kGranule}};
+  open();
+  void* const absent = ::mmap(nullptr, kGranule, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(absent, MAP_FAILED);
+  journal_->fresh(memory_ + 4 * kGranule, kGranule);
+  try {
+    journal_->fill(memory_ + 4 * kGranule, absent, kGranule);
+    ADD_FAILURE() << "it was filled";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.error_number(), EFAULT);
+  }
+  ::munmap(absent, kGranule);
+  EXPECT_TRUE(fills(5 * kGranule, kGranule));
 }
 
 TEST_F(NewBlocks, AreNotFilledWhereNoneWere) {
@@ -248,8 +340,9 @@ TEST_F(NewBlocks, AreNotFilledWhereNoneWere) {
 TEST_F(NewBlocks, AreNotFilledWhereARecordLives) {
   free_ = {{4 * kGranule, 8 * kGranule}};
   open();
-  journal_->flush(memory_.data() + 5 * kGranule + kPage, 8);
+  journal_->flush(memory_ + 5 * kGranule + kPage, 8);
   commit();
+  journal_->attached(memory_, kSize);  // offers all that is free again
   EXPECT_FALSE(fills(4 * kGranule, 2 * kGranule));
   EXPECT_TRUE(fills(6 * kGranule, kGranule));
 }
@@ -257,7 +350,7 @@ TEST_F(NewBlocks, AreNotFilledWhereARecordLives) {
 TEST_F(NewBlocks, AreNotFilledWhileACommitIsNotDurable) {
   free_ = {{4 * kGranule, 8 * kGranule}};
   open();
-  journal_->flush(memory_.data(), 8);
+  journal_->flush(memory_, 8);
   const Ticket ticket = journal_->cut();
   EXPECT_FALSE(fills(4 * kGranule, kGranule));
   journal_->wait(ticket, Promise::durable);
@@ -268,7 +361,7 @@ TEST_F(NewBlocks, AreFilledOnlyIfTheyAreNew) {
   free_ = {{4 * kGranule, 8 * kGranule}};
   open();
   const std::string content(kGranule, 'f');
-  EXPECT_FALSE(journal_->fill(memory_.data() + 4 * kGranule, content.data(), kGranule));
+  EXPECT_FALSE(journal_->fill(memory_ + 4 * kGranule, content.data(), kGranule));
 }
 
 }  // namespace

@@ -135,11 +135,17 @@ class JournalFault : public JournalFolder {
 
 // A failed write or sync: the error names file and cause, nothing more is done, and the next open
 // finds all that was acknowledged.
-class JournalBreaks : public JournalFault, public testing::WithParamInterface<Call> {
+struct Breaking {
+  std::string name;
+  Call call;
+  int error;
+};
+
+class JournalBreaks : public JournalFault, public testing::WithParamInterface<Breaking> {
  protected:
   static void expect_named(const Error& failure) {
     EXPECT_EQ(failure.kind(), ErrorKind::os);
-    EXPECT_EQ(failure.error_number(), EIO);
+    EXPECT_EQ(failure.error_number(), GetParam().error);
     EXPECT_NE(std::string(failure.what()).find("made to fail"), std::string::npos)
         << failure.what();
     EXPECT_NE(std::string(failure.what()).find("/pool"), std::string::npos) << failure.what();
@@ -147,7 +153,7 @@ class JournalBreaks : public JournalFault, public testing::WithParamInterface<Ca
 
   // Returns how many changes were acknowledged, and whether the fault happened.
   std::pair<size_t, bool> run_with_fault(uint64_t number) {
-    const Fault fault(GetParam(), number, EIO);
+    const Fault fault(GetParam().call, number, GetParam().error);
     const std::shared_ptr<Pool> pool = open();
     std::optional<Error> failure;
     size_t done = run(*pool, failure);
@@ -193,10 +199,12 @@ TEST_P(JournalBreaks, NothingAcknowledgedIsLost) {
   EXPECT_GT(faults, 10u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Calls, JournalBreaks, testing::Values(Call::write, Call::sync),
-                         [](const auto& tested) {
-                           return std::string(tested.param == Call::write ? "Write" : "Sync");
-                         });
+// A sync that fails breaks it whatever the reason: a second one would say that all is well.
+INSTANTIATE_TEST_SUITE_P(Calls, JournalBreaks,
+                         testing::Values(Breaking{"Write", Call::write, EIO},
+                                         Breaking{"Sync", Call::sync, EIO},
+                                         Breaking{"SyncWithoutRoom", Call::sync, ENOSPC}),
+                         [](const auto& tested) { return tested.param.name; });
 
 // No room: the change is undone, and the pool goes on.
 TEST_F(JournalFault, AFullDiskUndoesTheChange) {

@@ -184,9 +184,10 @@ def test_a_list_in_a_frozenset_is_damage(pool, damage):
 def test_a_value_without_key_that_is_one_is_damage(pool, path, damage, content):
     key = pool.new(PersistentTuple, (1, "two"))
     pool.root = [{key: 1}, ZoneInfo("UTC")]
+    place = struct.pack("<Q", reference_to(key))
     (boxed,) = (block for block in layout.blocks(content()) if block.type == layout.BOXED)
     wanted = layout.OBJECT_CELL << 48 | boxed.offset
-    pool = damage(struct.pack("<Q", reference_to(key)), lambda word: wanted, at=0)
+    pool = damage(place, lambda word: wanted, at=0)
     with pytest.raises(nvm.PoolCorruptError, match="cannot be a key"):
         list(pool.root[0])
     assert any(finding.path.startswith("pool.root[0]") for finding in pool.check())

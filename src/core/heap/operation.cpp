@@ -150,27 +150,30 @@ void Operation::set(uint64_t* word, uint64_t value) {
   }
 }
 
-void Operation::fill(void* begin, const void* content, size_t length, pmem::Site site) {
-  char* const to = static_cast<char*>(begin);
-  const auto* const from = static_cast<const char*>(content);
-  const auto store = [&](size_t first, size_t last) {
-    pmem::copy(to + first, from + first, last - first);
-    written(to + first, last - first, site);
-  };
-  const size_t page = (kPage - pool_.offset_of(to) % kPage) % kPage;  // where the first one begins
-  const size_t pages = length < kLarge ? 0 : (length - page) / kPage * kPage;
-  if (pages == 0 || !pool_.fill_pages(to + page, from + page, pages)) return store(0, length);
-  store(0, page);
-  store(page + pages, length);
-}
-
-void Operation::fill(uint64_t* word, uint64_t head, const void* content, size_t length,
+void Operation::fill(uint64_t* word, uint64_t head, std::initializer_list<Part> parts,
                      pmem::Site site) {
-  const bool large = length >= kLarge;
-  if (large) fill(word + 1, content, length, site);
-  pmem::store(word, head);
-  if (!large) pmem::copy(word + 1, content, length);
-  written(word, sizeof *word + (large ? 0 : length), site);
+  auto* to = reinterpret_cast<uint8_t*>(word + 1);
+  auto* from_here = reinterpret_cast<uint8_t*>(word);  // stored to, and not flushed yet
+  // The word comes late: to store it may read pages that are then replaced.
+  const auto flush_to = [&](const uint8_t* end) {
+    if (from_here < reinterpret_cast<uint8_t*>(word + 1)) pmem::store(word, head);
+    written(from_here, static_cast<size_t>(end - from_here), site);
+  };
+  for (const Part part : parts) {
+    const size_t page = (kPage - pool_.offset_of(to) % kPage) % kPage;  // where the first begins
+    const size_t pages = part.size() < kLarge ? 0 : (part.size() - page) / kPage * kPage;
+    if (pages != 0 && pool_.fill_pages(to + page, part.data() + page, pages)) {
+      const size_t after = page + pages;
+      pmem::copy(to, part.data(), page);
+      flush_to(to + page);
+      from_here = to + after;
+      pmem::copy(from_here, part.data() + after, part.size() - after);
+    } else {
+      pmem::copy(to, part.data(), part.size());
+    }
+    to += part.size();
+  }
+  flush_to(to);
 }
 
 void Operation::change(void* begin, size_t length) {

@@ -21,7 +21,9 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -63,11 +65,10 @@ class Operation {
     pool_.flush(address, length, site);
     unfenced_ = true;
   }
-  // Content of an unreachable block, of a word and what is behind it: stored there and flushed.
-  // Where it is large it may take a shorter way to the medium than through memory.
-  void fill(void* begin, const void* content, size_t length, pmem::Site site = {});
-  void fill(uint64_t* word, uint64_t head, const void* content, size_t length,
-            pmem::Site site = {});
+  // A block begins with this word, and these parts follow it: stored there and flushed. Large ones
+  // may take a shorter way to the medium than through memory. REQUIRES: it is unreachable.
+  using Part = std::span<const uint8_t>;
+  void fill(uint64_t* word, uint64_t head, std::initializer_list<Part> parts, pmem::Site site = {});
   // Fences now: for orders that need it between two unreachable stores.
   void fence(pmem::Site site = {}) {
     pool_.drain(site);

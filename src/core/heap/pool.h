@@ -155,9 +155,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // A block was reserved.
   void announce(const Action& reservation) noexcept;
   // Content for whole pages of a block that was reserved. False: the caller has to store it.
-  bool fill_pages(void* to, const void* from, size_t length) {
-    return records_ && file_->backend().fill(to, from, length);
-  }
+  // REQUIRES: ownership, and the latch exclusively.
+  bool fill_pages(void* to, const void* from, size_t length);
   // Gives reservations back that never came to be; what was stored there need not be recorded.
   void cancel(std::vector<Action>& reservations) noexcept;
   // What was stored to these need not be recorded: they are about to be freed, by the undoing of

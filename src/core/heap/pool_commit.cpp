@@ -29,6 +29,12 @@ void Pool::announce(const Action& reservation) noexcept {
   file_->backend().fresh(base_ + reservation.heap.offset, reservation.heap.usable_size);
 }
 
+// A page that is, or was, exported is mapped from elsewhere than the file until it is settled.
+bool Pool::fill_pages(void* to, const void* from, size_t length) {
+  return records_ && !file_->is_shared(offset_of(to), length) &&
+         file_->backend().fill(to, from, length);
+}
+
 // An operation within a transaction forgets large blocks only: all that the transaction has stored
 // is looked through.
 void Pool::cancel(std::vector<Action>& reservations) noexcept {

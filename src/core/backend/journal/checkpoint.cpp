@@ -121,13 +121,30 @@ bool Journal::is_quiet(const std::function<void()>& work) {
 
 // ---- Checkpoints
 
+// Once a sync has failed, for whatever reason, what was written is unknown: another one would say
+// that all is well.
+void Journal::sync_pages() {
+  try {
+    pool_->sync();
+  } catch (const Error& error) {
+    const Lock lock(mutex_);
+    fail(error);
+    throw;
+  }
+}
+
 bool Journal::write_checkpoint() {
   if (!underway_ && !begin_checkpoint()) return false;
   if (!write_batches()) return false;
-  if (holds(Rule::pages_are_synced_before_records_retire)) pool_->sync();
+  if (holds(Rule::pages_are_synced_before_records_retire)) sync_pages();
   {
     const Lock lock(mutex_);
-    journal_->retire();
+    try {
+      journal_->retire();
+    } catch (const Error& error) {
+      fail(error);
+      throw;
+    }
   }
   underway_ = false;
   for (const uint64_t page : std::exchange(checkpoint_, {})) private_.mark_unit(page);

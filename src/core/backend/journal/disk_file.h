@@ -24,7 +24,7 @@ class DiskFile {
   // Fills the buffer; what lies beyond the file's end reads as zeros.
   virtual void read(void* buffer, size_t length, uint64_t offset) = 0;
   virtual void write(const void* data, size_t length, uint64_t offset) = 0;
-  // A hint: what was written there is to be synced soon. Never waits, and takes no error away.
+  // A hint: what was written there is to be synced soon. Takes no error away.
   virtual void begin_sync(uint64_t offset, size_t length) noexcept = 0;
   // Everything written so far is on stable storage when it returns. Once it has failed, what was
   // written is unknown for good: it must not be called again.

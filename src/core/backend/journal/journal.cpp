@@ -148,6 +148,10 @@ void Journal::forget(const std::vector<Bytes>& blocks) noexcept {
   std::erase_if(fresh_, [&](const auto& range) {
     return lies_in_one(base_ + range.first, range.second - range.first);
   });
+  for (const Bytes& block : blocks) {
+    const auto begin = static_cast<uint64_t>(block.begin - base_);
+    space_.vacate(begin, begin + block.length);
+  }
 }
 
 // ---- Room
@@ -227,7 +231,8 @@ void Journal::write_new(const std::function<void()>& write) {
     write();
   } catch (const Error& error) {
     const Lock lock(mutex_);
-    if (!is_full(error)) fail(error);
+    // The caller's memory may not be there.
+    if (!is_full(error) && error.error_number() != EFAULT) fail(error);
     throw;
   }
   const Lock lock(mutex_);
@@ -245,9 +250,9 @@ bool Journal::fill(void* to, const void* from, size_t length) {
   }
   for (uint64_t page = begin / kPage; page != (begin + length) / kPage; ++page)
     if (!may_be_direct(page)) return false;
+  if (::madvise(to, length, MADV_DONTNEED) != 0) return false;  // it is locked in memory
   write_new([&] {
-    space_.back_range(begin, begin + length);
-    ::madvise(to, length, MADV_DONTNEED);
+    space_.occupy(begin, begin + length);
     pool_->write(from, length, begin);
   });
   pool_->begin_sync(begin, length);
@@ -345,6 +350,7 @@ void Journal::record_lines() {
   }
   backed_ = 0;
   touched_.clear();
+  space_.settle();
 }
 
 void Journal::keep_spare_memory() noexcept {

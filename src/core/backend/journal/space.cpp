@@ -11,6 +11,7 @@ namespace nvm::backend::journal {
 void Space::set_size(uint64_t size) {
   size_ = size;
   states_.assign(number_of(size) + 1, State::unknown);
+  occupied_.clear();
 }
 
 void Space::check_size() const {
@@ -21,17 +22,18 @@ void Space::check_size() const {
       file_.path());
 }
 
-void Space::allocate(State& state, uint64_t offset) {
+void Space::allocate(uint64_t number) {
   check_size();
-  const uint64_t end = std::min(number_of(offset) * kGranule + origin_, size_);
-  const uint64_t begin = end < kGranule ? 0 : number_of(offset) * kGranule + origin_ - kGranule;
+  const uint64_t end = std::min(number * kGranule + origin_, size_);
+  const uint64_t begin = end < kGranule ? 0 : number * kGranule + origin_ - kGranule;
   file_.allocate(begin, end - begin);
-  state = State::backed;
 }
 
-void Space::back_range(uint64_t begin, uint64_t end) {
-  for (uint64_t offset = begin; offset < end; offset += kGranule) back(offset);
-  back(end - 1);
+void Space::back(uint64_t offset) {
+  State& state = states_[number_of(offset)];
+  if (state == State::backed) return;
+  if (state != State::occupied) allocate(number_of(offset));
+  state = State::backed;
 }
 
 void Space::back_page(uint64_t offset) {
@@ -40,6 +42,30 @@ void Space::back_page(uint64_t offset) {
   check_size();
   file_.allocate(offset / kPage * kPage, kPage);
   state = State::unknown;
+}
+
+void Space::occupy(uint64_t begin, uint64_t end) {
+  const uint64_t last = number_of(end - 1);
+  for (uint64_t number = number_of(begin); number <= last; ++number) {
+    State& state = states_[number];
+    if (state != State::offered && state != State::hole) continue;
+    occupied_.push_back(number);
+    allocate(number);
+    state = State::occupied;
+  }
+}
+
+void Space::vacate(uint64_t begin, uint64_t end) noexcept {
+  const Parts parts = parts_of(begin, end);
+  std::replace(parts.first_whole, parts.last_whole, State::occupied, State::offered);
+}
+
+void Space::settle() noexcept {
+  for (const uint64_t number : occupied_) {
+    State& state = states_[number];
+    if (state == State::occupied) state = State::backed;
+  }
+  occupied_.clear();
 }
 
 bool Space::offer(uint64_t begin, uint64_t end) {

@@ -28,22 +28,26 @@ class Space {
 
   // Gives the granule at `offset` its blocks: the disk cannot be full when it is written. Throws
   // Error(os).
-  void back(uint64_t offset) {
-    State& state = states_[number_of(offset)];
-    if (state != State::backed) allocate(state, offset);
-  }
-
-  // The same for all granules that [begin, end) touches.
-  void back_range(uint64_t begin, uint64_t end);
+  void back(uint64_t offset);
 
   // The same for the page only, where there is no room for all of it.
   void back_page(uint64_t offset);
 
-  // Whether it was free at the last offer, with nothing stored there since.
+  // Whether it was free at the last offer, with nothing stored there since but what a commit that
+  // is not settled has occupied it for.
   bool is_free(uint64_t offset) const noexcept {
     const State state = states_[number_of(offset)];
-    return state == State::offered || state == State::hole;
+    return state == State::offered || state == State::hole || state == State::occupied;
   }
+
+  // Gives all free granules that [begin, end) touches their blocks, for content of the commit that
+  // is being made. Throws Error(os).
+  void occupy(uint64_t begin, uint64_t end);
+  // The commit takes back what it has stored in [begin, end): granules that lie there are as they
+  // were, but have their blocks.
+  void vacate(uint64_t begin, uint64_t end) noexcept;
+  // The commit is made.
+  void settle() noexcept;
 
   // Throws Error(os) if the file has been cut short: a write would make it long again, with zeros
   // in between that nobody could tell from content.
@@ -60,7 +64,7 @@ class Space {
   static uint64_t inside(uint64_t begin) noexcept;
 
  private:
-  enum class State : uint8_t { unknown, backed, offered, hole };
+  enum class State : uint8_t { unknown, backed, offered, hole, occupied };
 
   using States = std::vector<State>;
   // The granules that a block touches, and those that lie in it.
@@ -71,12 +75,14 @@ class Space {
   uint64_t number_of(uint64_t offset) const noexcept {
     return (offset + kGranule - origin_) / kGranule;
   }
-  void allocate(State& state, uint64_t offset);
+  void allocate(uint64_t number);
 
   DiskFile& file_;
   uint64_t origin_;
   uint64_t size_ = 0;
   States states_;
+  std::vector<uint64_t>
+      occupied_;  // the numbers of those that are, or were since the last settle()
 };
 
 }  // namespace nvm::backend::journal

@@ -207,6 +207,10 @@ SharedMapping PoolFile::share(Offset begin, uint64_t size) const {
   return {std::move(pieces), backend_->kind() == backend::Kind::dax, path_, lost_};
 }
 
+bool PoolFile::is_shared(Offset begin, uint64_t size) const {
+  return shared_pages_ && shared_pages_->holds(begin, size);
+}
+
 void PoolFile::settle_shared() noexcept {
   if (shared_pages_) shared_pages_->settle();
 }

@@ -152,6 +152,9 @@ class PoolFile {
   // A mapping of its own of some of the pool's bytes. Throws Error(buffer). REQUIRES: writable, and
   // that nobody changes the pool meanwhile but through such mappings.
   SharedMapping share(Offset begin, uint64_t size) const;
+  // Whether such mappings hold some of [begin, begin + size), or have held it and have not been
+  // settled.
+  bool is_shared(Offset begin, uint64_t size) const;
   // Gives back what mappings that are gone took. REQUIRES: no other thread is inside.
   void settle_shared() noexcept;
 

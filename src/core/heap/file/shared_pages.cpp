@@ -48,6 +48,14 @@ std::shared_ptr<const void> SharedPages::take(uint64_t begin, uint64_t size) {
   }
 }
 
+bool SharedPages::holds(uint64_t begin, uint64_t size) {
+  const std::lock_guard lock(mutex_);
+  if (leases_.empty()) return false;
+  for (uint64_t page = begin / kPage; page * kPage < begin + size; ++page)
+    if (leases_.count(page) != 0) return true;
+  return false;
+}
+
 // Neighbours are moved in one go.
 void SharedPages::share_new(uint64_t first, uint64_t end) {
   for (uint64_t page = first; page < end;) {

@@ -50,6 +50,8 @@ class SharedPages : public std::enable_shared_from_this<SharedPages> {
   std::shared_ptr<const void> take(uint64_t begin, uint64_t size);
   // The memory, under a descriptor of the caller's.
   Fd memory() const;
+  // Whether a page of [begin, begin + size) is mapped from the memory.
+  bool holds(uint64_t begin, uint64_t size);
   // Moves the pages that nobody shares any more back. REQUIRES: nobody uses the pool's mapping.
   void settle() noexcept;
   // The pool's mapping is gone.

@@ -95,17 +95,10 @@ Contents contents(Operation& op, Offset array) {
 
 // ---- Ways to change one
 
-// A body that holds these parts one after the other, at least one.
+// A body that holds these parts one after the other.
 Offset make_body(Operation& op, uint64_t capacity, std::initializer_list<Bytes> parts) {
   const Offset offset = op.allocate_blob(bytes_for(capacity));
-  Body* const body = op.at<Body>(offset, bytes_for(capacity));
-  const Bytes* part = parts.begin();
-  op.fill(&body->capacity, capacity, part->data(), part->size());
-  uint8_t* end = body->bytes + part->size();
-  while (++part != parts.end()) {
-    op.fill(end, part->data(), part->size());
-    end += part->size();
-  }
+  op.fill(&op.at<Body>(offset, bytes_for(capacity))->capacity, capacity, parts);
   return offset;
 }
 

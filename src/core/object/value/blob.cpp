@@ -187,14 +187,16 @@ Offset create(heap::Operation& op, const Value& value) {
   const Content content = content_of(value, buffer);
   const Offset blob = op.allocate_blob(kHeaderBytes + content.bytes);
   auto* word = op.at<uint64_t>(blob, kHeaderBytes + content.bytes);
-  op.fill(word, content.header(), content.data, content.bytes);
+  op.fill(word, content.header(), {{static_cast<const uint8_t*>(content.data), content.bytes}});
   return blob;
 }
 
 Offset copy(heap::Operation& op, Offset blob) {
   const uint64_t bytes = kHeaderBytes + view(op.pool(), blob).bytes;
   const Offset fresh = op.allocate_blob(bytes);
-  op.fill(op.at<uint64_t>(fresh, bytes), op.at<uint64_t>(blob, bytes), bytes);
+  const auto* const word = op.at<uint64_t>(blob, bytes);
+  const auto* const content = reinterpret_cast<const uint8_t*>(word + 1);
+  op.fill(op.at<uint64_t>(fresh, bytes), *word, {{content, bytes - kHeaderBytes}});
   return fresh;
 }
 
