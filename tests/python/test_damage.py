@@ -305,8 +305,9 @@ def test_the_undo_log_cannot_spoil_the_heap(pool, path, damage, content):
     assert pool["a"] == ["a text of some length"]
     pool.close()
     with path.open("r+b") as file:
-        file.seek(header)
-        file.write(data[header : header + 8])
+        for begin, length in ((header, 8), (segment + 16, 16)):
+            file.seek(begin)
+            file.write(data[begin : begin + length])
 
 
 def test_the_cursor_of_an_undo_log_at_rest_means_nothing(pool, content, damage):
