@@ -251,7 +251,9 @@ def test_what_keeps_an_object_from_being_freed_is_reported(pool, monkeypatch, ca
     assert "the reason" in capfd.readouterr().err
 
 
-def test_check_tells_of_a_class_table_that_objects_with_their_own_memory_need(pool, content, damage):
+def test_check_tells_of_a_class_table_that_objects_with_their_own_memory_need(
+    pool, content, damage
+):
     pool["a"] = pool.new(Blocks)
     data = content()
     table = layout.word_at(data, layout.root_object(data) + layout.CLASS_TABLE)
@@ -277,7 +279,9 @@ def test_what_is_on_limbo_and_is_no_object_keeps_no_pool_from_closing(pool, cont
 # ---- What libpmemobj would stumble over
 
 
-def test_a_run_of_no_units_keeps_the_pool_from_changing_and_not_from_being_read(pool, content, damage):
+def test_a_run_of_no_units_keeps_the_pool_from_changing_and_not_from_being_read(
+    pool, content, damage
+):
     pool["a"] = ["a text of some length"]
     run = layout.runs(content())[-1]
     pool = damage(run.begin, lambda word: 0)
