@@ -203,6 +203,19 @@ TEST_P(NoMemory, RecordEraseAndRootReplaced) {
   });
 }
 
+TEST_P(NoMemory, NamedTupleOfANewClassStoredReplacedAndErased) {
+  int number = 0;
+  try_all([&] {
+    const Value inner = values_.tuple({text(70), values_.frozenset({text(71)})});
+    put("tuple", values_.named_tuple("m:Point" + std::to_string(++number), {inner, text(72)}));
+  });
+  try_all([this] { put("list", values_.tuple({text(73), values_.tuple({text(74)})})); });
+  try_all([this] {
+    const Value key = values_.str("set");  // it holds a tuple
+    mutate([&](Operation& op) { dict::erase(op, root_dict(), Key(op.pool(), key)); });
+  });
+}
+
 // ---- Growth
 
 TEST_P(NoMemory, Growth) {
