@@ -17,7 +17,8 @@ constexpr size_t kManyWords = 16;           // beyond that words are found by ha
 constexpr size_t kMostSpareWords = 1024;    // whose memory is kept for the next operation
 constexpr size_t kEarly = kMaxActions - 1;  // reservations that are published in one go
 constexpr uint64_t kPage = 4096;
-// Bytes of content for which a short way is looked for: those with chunks of their own.
+// Bytes of content for which a short way is looked for. There is one where chunks were free; what
+// libpmemobj lays into a run shares its first and last chunk with other blocks.
 constexpr size_t kLarge = size_t{256} << 10;
 
 bool contains(const std::vector<Offset>& blocks, Offset block) {

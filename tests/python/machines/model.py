@@ -188,6 +188,9 @@ def alike(result: tuple[str, Any], our_result: tuple[str, Any]) -> None:
         agree(value, our_value)
         return
     assert type(our_value) is type(value), (value, our_value)
+    if isinstance(value, KeyError) and not isinstance(value.args[0], str):
+        agree(value.args[0], our_value.args[0])  # the key may be an object, which says where it is
+        return
     # PyPy's built-ins have words of their own; so has the stack where it ends.
     if CPYTHON and not isinstance(value, RecursionError):
         words = in_the_built_in_s_words(str(our_value)).replace("Node", "Plain")

@@ -252,6 +252,8 @@ bool Journal::fill(void* to, const void* from, size_t length) {
     if (!may_be_direct(page)) return false;
   if (::madvise(to, length, MADV_DONTNEED) != 0) return false;  // it is locked in memory
   write_new([&] {
+    host_.check_whole();
+    space_.check_size();
     space_.occupy(begin, begin + length);
     pool_->write(from, length, begin);
   });

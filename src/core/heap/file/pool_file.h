@@ -195,7 +195,7 @@ class PoolFile {
   void hold(Opened opened);
   void set_limit(const OpenOptions& options, uint64_t allocated);
   uint64_t initial_size(const OpenOptions& options) const;
-  void check_room(uint64_t missing) const;
+  void check_room() const;
   void allocate_all(uint64_t size);
   bool journals() const noexcept { return medium_.kind == backend::Kind::journal; }
   void make_backend();

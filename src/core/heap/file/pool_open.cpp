@@ -175,7 +175,7 @@ void PoolFile::open_existing(const OpenOptions& options, Opened opened) {
   if (journals()) {
     extend_to_limit();
   } else if (allocated_bytes(status) < size_) {
-    check_room(size_ - allocated_bytes(status));
+    check_room();
     allocate_all(size_);
   }
   if (raise) raise_heap_size(*backend::reopen_disk_file(lock_fd_.get(), path_));
@@ -358,8 +358,11 @@ uint64_t PoolFile::initial_size(const OpenOptions& options) const {
   return whole_pages(*options.initial_size);
 }
 
-// For the rest of a sparse file: one that the journal backend has made.
-void PoolFile::check_room(uint64_t missing) const {
+// For the rest of a sparse file, which the journal backend has made: trying it may fill the disk.
+void PoolFile::check_room() const {
+  struct stat status {};
+  if (::fstat(lock_fd_.get(), &status) != 0) throw_os(path_, "cannot look at the pool", errno);
+  const uint64_t missing = size_ - std::min(size_, allocated_bytes(status));
   if (missing <= free_space(lock_fd_.get(), path_)) return;
   throw_error(ErrorKind::os, path_,
               "the pool is " + std::to_string(size_) + " bytes large, and the file system has no " +
