@@ -257,13 +257,16 @@ def test_values_larger_than_memory_in_one_transaction(
 ) -> None:
     small_memory.run(
         """
-import sys, nvm
+import gc, sys, nvm
 pool = nvm.open(sys.argv[1])
 pool["before"] = 1
 with pool.transaction():
     for i in range(20):
         pool[i] = bytes([i]) * 20_000_000
-assert [pool[i][-1] for i in range(20)] == list(range(20))
+        gc.collect()  # PyPy's lets more gather than there is memory
+for i in range(20):
+    assert pool[i][-1] == i
+    gc.collect()
 assert pool.check() == []
 """,
         tmp_path / "pool",
