@@ -6,20 +6,22 @@
 
 #include "heap/file/actions.h"
 #include "heap/layout/heap_walk.h"
+#include "heap/layout/pmdk_layout.h"
 #include "heap/room.h"
 
 namespace nvm::heap {
 
 namespace {
 
+using pmdk::kPage;
+
 constexpr size_t kMostPublishedWords = 6;   // beyond that the undo log is cheaper
 constexpr size_t kManyWords = 16;           // beyond that words are found by hash
 constexpr size_t kMostSpareWords = 1024;    // whose memory is kept for the next operation
 constexpr size_t kEarly = kMaxActions - 1;  // reservations that are published in one go
-constexpr uint64_t kPage = 4096;
 // Bytes of content for which a short way is looked for. There is one where chunks were free; what
 // libpmemobj lays into a run shares its first and last chunk with other blocks.
-constexpr size_t kLarge = size_t{256} << 10;
+constexpr size_t kLarge = pmdk::kChunkSize;
 
 bool contains(const std::vector<Offset>& blocks, Offset block) {
   return std::find(blocks.begin(), blocks.end(), block) != blocks.end();

@@ -121,30 +121,19 @@ bool Journal::is_quiet(const std::function<void()>& work) {
 
 // ---- Checkpoints
 
-// Once a sync has failed, for whatever reason, what was written is unknown: another one would say
-// that all is well.
-void Journal::sync_pages() {
-  try {
-    pool_->sync();
-  } catch (const Error& error) {
-    const Lock lock(mutex_);
-    fail(error);
-    throw;
-  }
-}
-
 bool Journal::write_checkpoint() {
   if (!underway_ && !begin_checkpoint()) return false;
   if (!write_batches()) return false;
-  if (holds(Rule::pages_are_synced_before_records_retire)) sync_pages();
-  {
+  try {
+    if (holds(Rule::pages_are_synced_before_records_retire)) pool_->sync();
     const Lock lock(mutex_);
-    try {
-      journal_->retire();
-    } catch (const Error& error) {
-      fail(error);
-      throw;
-    }
+    journal_->retire();
+  } catch (const Error& error) {
+    // Whatever the reason: what was to be synced is unknown, and another sync would say that all is
+    // well.
+    const Lock lock(mutex_);
+    fail(error);
+    throw;
   }
   underway_ = false;
   for (const uint64_t page : std::exchange(checkpoint_, {})) private_.mark_unit(page);

@@ -157,7 +157,6 @@ class Journal final : public Backend {
   void work(Lock& lock);
   void zero_ahead(Lock& lock);
   bool is_quiet(const std::function<void()>& work);
-  void sync_pages();
   bool write_checkpoint();
   bool begin_checkpoint();
   void leave_out_free_pages();

@@ -81,8 +81,7 @@ class Space {
   uint64_t origin_;
   uint64_t size_ = 0;
   States states_;
-  std::vector<uint64_t>
-      occupied_;  // the numbers of those that are, or were since the last settle()
+  std::vector<uint64_t> occupied_;  // numbers: of those that are, or were since settle()
 };
 
 }  // namespace nvm::backend::journal
