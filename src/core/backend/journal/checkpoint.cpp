@@ -75,10 +75,9 @@ void Journal::run_thread() noexcept {
   }
 }
 
-// Writes zeros ahead, and a checkpoint if one is due; otherwise syncs what was committed relaxed,
-// which a checkpoint does too.
+// Writes a checkpoint if one is due; otherwise syncs what was committed relaxed, which a checkpoint
+// does too.
 void Journal::work(Lock& lock) {
-  zero_ahead(lock);
   if (!due_ && cut_ > durable_ && !writing_) lead(lock, Promise::durable);
   if (!due_ || stop_ || failed_) return;
   lock.unlock();
@@ -92,22 +91,6 @@ void Journal::work(Lock& lock) {
   if (!done) return;
   due_ = wants_checkpoint(dirty_);  // of what was committed meanwhile
   ballast_.hold();
-}
-
-// Nobody writes records meanwhile, as some may lie where the zeros go.
-void Journal::zero_ahead(Lock& lock) {
-  if (!journal_ || writing_ || failed_) return;
-  const JournalFile::Ahead ahead = journal_->ahead();
-  if (ahead.length == 0) return;
-  std::vector<char> zeros;
-  try {
-    zeros.resize(ahead.length);
-  } catch (const std::bad_alloc&) {
-    return;  // syncs are slower without
-  }
-  write_alone(lock, [&](DiskFile& disk) { disk.write(zeros.data(), zeros.size(), ahead.offset); });
-  journal_->was_zeroed(ahead);
-  call_waiters();
 }
 
 // Does some work while nobody changes the pool; waits for such a moment. False: the pool is closed.

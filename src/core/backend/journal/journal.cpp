@@ -24,7 +24,7 @@ constexpr size_t kMostDirtyPages = size_t{64} << 10;
 constexpr size_t kMostPrivatePages = size_t{16} << 10;
 // Whose memory the set of lines keeps from one record to the next.
 constexpr size_t kMostKeptLines = size_t{64} << 10;
-constexpr size_t kSpareMemory = size_t{256} << 10;
+constexpr size_t kSpareMemory = size_t{512} << 10;
 constexpr const char* kFinal =
     ": the pool takes no more changes before it is opened again, which recovers all that was "
     "committed";

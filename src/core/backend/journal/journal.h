@@ -155,7 +155,6 @@ class Journal final : public Backend {
   void run_thread() noexcept;
   void stop_thread() noexcept;
   void work(Lock& lock);
-  void zero_ahead(Lock& lock);
   bool is_quiet(const std::function<void()>& work);
   bool write_checkpoint();
   bool begin_checkpoint();

@@ -13,8 +13,7 @@ namespace nvm::backend::journal {
 namespace {
 
 constexpr uint64_t kFirstZeros = uint64_t{256} << 10;
-constexpr uint64_t kAheadBytes = uint64_t{1} << 20;
-constexpr uint64_t kZeroStep = uint64_t{256} << 10;
+constexpr uint64_t kZerosAhead = uint64_t{256} << 10;
 constexpr uint64_t kAlignment = 8;
 
 uint64_t record_bytes(uint64_t body) { return sizeof(RecordHeader) + body; }
@@ -144,7 +143,6 @@ uint64_t JournalFile::append(const std::vector<uint64_t>& lines, const char* bas
                       .generation = generation_,
                       .runs = static_cast<uint32_t>(runs.size()),
                       .flags = 0};
-  const uint64_t at = half_begin(generation_) + head_;
   static_assert(sizeof(RecordHeader) % kAlignment == 0 && kLine % kAlignment == 0);
   const bool here = fits(record_bytes(body_bytes));
   const uint64_t bytes = record_bytes(here ? body_bytes : sizeof(AwayBody));
@@ -157,29 +155,16 @@ uint64_t JournalFile::append(const std::vector<uint64_t>& lines, const char* bas
   std::vector<char> body(here ? 0 : body_bytes);
   std::vector<Extent>& away_bodies = away_[generation_ & 1];
   if (!here) away_bodies.reserve(away_bodies.size() + 1);
-  // Records that follow each other are written in one go.
-  constexpr size_t most_added = 2;
-  if (writes.capacity() - writes.size() < most_added)
-    writes.reserve(2 * writes.size() + most_added);
-  const bool continues = !writes.empty() && writes.back().offset + writes.back().bytes.size() == at;
-  if (!continues) writes.push_back({at, {}});
-  std::vector<char>& to = writes.back().bytes;
-  const size_t begin = to.size();
-  try {
-    to.resize(begin + bytes);
-  } catch (...) {
-    if (!continues) writes.pop_back();
-    throw;
-  }
+  char* const record = place_for(bytes, writes);
   if (here) {
-    put_body(to.data() + begin + sizeof header, runs, base);
-    seal(to.data() + begin, body_bytes, header);
+    put_body(record + sizeof header, runs, base);
+    seal(record, body_bytes, header);
   } else {
     put_body(body.data(), runs, base);
     const AwayBody away{reserved_.begin, body_bytes, XXH3_64bits(body.data(), body.size())};
     header.flags = kAway;
-    std::memcpy(to.data() + begin + sizeof header, &away, sizeof away);
-    seal(to.data() + begin, sizeof away, header);
+    std::memcpy(record + sizeof header, &away, sizeof away);
+    seal(record, sizeof away, header);
     // Before the header in the list, though nothing depends on the order: both are checked.
     writes.insert(writes.end() - 1, {away.offset, std::move(body)});
     away_bodies.push_back(reserved_);
@@ -187,6 +172,31 @@ uint64_t JournalFile::append(const std::vector<uint64_t>& lines, const char* bas
   }
   head_ += bytes;
   return sequence_++;
+}
+
+// Where the next record goes in the last of the writes, and zeros behind it if they are due; the
+// list has room for one more. Records that follow each other are written in one go. Nothing has
+// changed if it throws.
+char* JournalFile::place_for(uint64_t bytes, std::vector<Write>& writes) {
+  constexpr size_t most_added = 2;
+  if (writes.capacity() - writes.size() < most_added)
+    writes.reserve(2 * writes.size() + most_added);
+  const uint64_t begin = half_begin(generation_) + head_;
+  const auto continues = [&](const Write& last) {
+    return last.offset <= begin && begin <= last.offset + last.bytes.size();
+  };
+  uint64_t& zeroed = zeroed_[generation_ & 1];
+  uint64_t end = head_ + bytes;
+  if (end > zeroed) end = std::min(whole_pages(end) + kZerosAhead, header_.half_bytes);
+  const uint64_t length = end - head_;
+  if (writes.empty() || !continues(writes.back())) {
+    writes.push_back({begin, std::vector<char>(length)});
+  } else {
+    std::vector<char>& to = writes.back().bytes;
+    to.resize(std::max(to.size(), begin - writes.back().offset + length));
+  }
+  zeroed = std::max(zeroed, end);
+  return writes.back().bytes.data() + (begin - writes.back().offset);
 }
 
 void JournalFile::begin_generation() {
@@ -205,23 +215,6 @@ void JournalFile::retire() {
   if (retired.empty()) return;
   retired.clear();
   if (away_[generation_ & 1].empty() && reserved_.end == 0) disk_->truncate(away_begin());
-}
-
-JournalFile::Ahead JournalFile::ahead() const {
-  const uint64_t zeroed = zeroed_[generation_ & 1];
-  if (zeroed >= header_.half_bytes || zeroed >= head_ + kAheadBytes) return {};
-  const uint64_t begin = std::max(zeroed, whole_pages(head_ + kZeroStep));
-  if (begin >= header_.half_bytes) return {};
-  return {half_begin(generation_) + begin, std::min(kZeroStep, header_.half_bytes - begin)};
-}
-
-void JournalFile::was_zeroed(const Ahead& ahead) noexcept {
-  for (const uint64_t half : {uint64_t{0}, uint64_t{1}}) {
-    const uint64_t begin = half_begin(half);
-    if (ahead.offset >= begin && ahead.offset < begin + header_.half_bytes) {
-      zeroed_[half] = std::max(zeroed_[half], ahead.offset + ahead.length - begin);
-    }
-  }
 }
 
 }  // namespace nvm::backend::journal

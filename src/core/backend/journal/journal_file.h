@@ -70,21 +70,13 @@ class JournalFile {
   // pool's file, durably.
   void retire();
 
-  // Zeros that have to be written ahead of the records, so that their syncs change no metadata
-  // (180 us instead of 300 on ext4); nothing to do if empty.
-  struct Ahead {
-    uint64_t offset = 0;
-    uint64_t length = 0;
-  };
-  Ahead ahead() const;
-  void was_zeroed(const Ahead& ahead) noexcept;
-
  private:
   uint64_t half_begin(uint64_t generation) const noexcept {
     return kHalvesOffset + (generation & 1) * header_.half_bytes;
   }
   uint64_t away_begin() const noexcept { return kHalvesOffset + 2 * header_.half_bytes; }
   bool fits(uint64_t bytes) const noexcept;
+  char* place_for(uint64_t bytes, std::vector<Write>& writes);
   void allocate();
   void write_header();
 
@@ -94,7 +86,9 @@ class JournalFile {
   uint64_t sequence_ = 1;
   uint64_t first_sequence_ = 1;  // of the present generation
   uint64_t head_ = 0;
-  std::array<uint64_t, 2> zeroed_{};  // of each half
+  // So far each half was written to, and syncs change no metadata (on ext4 130 us instead of 280):
+  // zeros go ahead of the records.
+  std::array<uint64_t, 2> zeroed_{};
   struct Extent {
     uint64_t begin;
     uint64_t end;
