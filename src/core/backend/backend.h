@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backend/turns.h"
 #include "pmem/store.h"
 
 namespace nvm::backend {
@@ -85,7 +86,8 @@ class Backend {
   //   forget   what was flushed there need not be recorded: the blocks, ascending, never came to be
   //   cut      ends a commit: REQUIRES that the caller owns the pool and no transaction is open.
   //            Throws Error(os) if the backend has failed.
-  //   wait     returns when the commit has what is promised. Throws Error(os).
+  //   wait     returns when the commit has what is promised. Throws Error(os). Whoever waits takes
+  //            a turn of `turns`, from before it until it has taken what locks it wants.
   //   settle   in a new pool that has no name yet: what was stored so far is in its file itself.
   //            Throws Error(os).
   //   finish   before the pool is closed, by its owner: afterwards the file is whole by itself.
@@ -99,6 +101,7 @@ class Backend {
   virtual void forget(const std::vector<Bytes>&) noexcept {}
   virtual Ticket cut() { return 0; }
   virtual void wait(Ticket, Promise) {}
+  virtual std::shared_ptr<Turns> turns() const noexcept { return nullptr; }
   virtual void settle() {}
   virtual void finish() {}
   virtual void abandon() noexcept {}

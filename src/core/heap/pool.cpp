@@ -83,6 +83,7 @@ Pool::Pool(std::unique_ptr<PoolFile> file, Destroyer destroy)
   writable_ = file_->access() == Access::write;
   flushes_ = file_->backend().needs_flush();
   records_ = file_->backend().kind() == backend::Kind::journal;
+  turns_ = file_->backend().turns();
   if (records_) file_->backend().serve([this](const auto& work) { return run_quietly(work); });
   refresh_mapping();
 }
@@ -442,7 +443,10 @@ std::optional<Error> Pool::shut() {
       failure.emplace(no_memory_to_close_);
     }
   }
-  while (pending_commits_.load() != 0) std::this_thread::yield();  // all have an answer by now
+  while (pending_commits_.load() != 0) {  // all have an answer by now
+    if (turns_) turns_->next();
+    std::this_thread::yield();
+  }
   std::lock_guard latch(latch_);
   state_.store(State::closed);
   attachment_.store(nullptr);

@@ -304,6 +304,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   std::string path_;
   std::unique_ptr<PoolFile> file_;
+  std::shared_ptr<backend::Turns> turns_;  // of those whose commits are written
   Destroyer destroy_;
   Latch latch_;
   Ownership ownership_;

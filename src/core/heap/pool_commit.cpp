@@ -102,6 +102,7 @@ PendingCommit Pool::cut_commit() {
 
 void Pool::await(PendingCommit commit, backend::Promise promise) {
   if (commit.ticket_ == 0) return;
+  const backend::Turn turn(turns_.get());
   const WaitHook hook = wait_hook();
   const bool waits = promise == backend::Promise::durable && hook.before != nullptr;
   void* const state = waits ? hook.before() : nullptr;

@@ -39,22 +39,27 @@ bool Journal::write_alone(Lock& lock, const std::function<void(DiskFile&)>& writ
   return !error;
 }
 
-// Calls those who have what they wait for, and one of the others to lead. Returns how many the
-// former were.
+// Those who have what they wait for take their turns; one of the others is called to lead. Returns
+// how many the former were.
 size_t Journal::call_waiters() noexcept {
-  const size_t before = waiting_;
+  size_t served = 0;
   for (Waiter** place = &waiters_; *place != nullptr;) {
     Waiter& waiter = **place;
     if (failed_ || is_done(waiter.ticket, waiter.promise)) {
-      waiter.called.notify_one();
       *place = waiter.next;
-      --waiting_;
+      turns_->add(waiter.sleeper);
+      ++served;
     } else {
       place = &waiter.next;
     }
   }
-  if (waiters_ != nullptr) waiters_->called.notify_one();
-  return before - waiting_;
+  waiting_ -= served;
+  turns_->next();
+  if (waiters_ != nullptr) {
+    --waiting_;
+    std::exchange(waiters_, waiters_->next)->sleeper.call();
+  }
+  return served;
 }
 
 // Whoever committed together the last time is about to do so again: waiting a little for them all
@@ -71,13 +76,9 @@ void Journal::gather(Lock& lock) {
 void Journal::follow(Lock& lock, Waiter& waiter) {
   waiter.next = std::exchange(waiters_, &waiter);
   if (++waiting_ + 1 >= together_) gathered_.notify_one();
-  waiter.called.wait(lock);
-  for (Waiter** place = &waiters_; *place != nullptr; place = &(*place)->next) {
-    if (*place != &waiter) continue;
-    *place = waiter.next;
-    --waiting_;
-    break;
-  }
+  lock.unlock();
+  waiter.sleeper.sleep();
+  lock.lock();
 }
 
 // Writes what is pending, for all who wait for it, and syncs if that was promised.
@@ -106,7 +107,7 @@ void Journal::lead(Lock& lock, Promise promise) {
 void Journal::wait(Ticket ticket, Promise promise) {
   if (ticket == 0) return;
   Lock lock(mutex_);
-  Waiter self{ticket, promise, {}};
+  Waiter self{.ticket = ticket, .promise = promise, .sleeper = {}};
   while (!is_done(ticket, promise)) {
     check_not_failed(lock);
     if (writing_) {
@@ -116,6 +117,12 @@ void Journal::wait(Ticket ticket, Promise promise) {
     }
   }
   hold_back(lock);
+}
+
+// For one that holds no locks.
+void Journal::wait_for_sync(Ticket ticket) {
+  const Turn turn(turns_.get());
+  wait(ticket, Promise::durable);
 }
 
 // Whoever commits faster than checkpoints are written waits for them.

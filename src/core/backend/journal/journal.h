@@ -106,6 +106,7 @@ class Journal final : public Backend {
   void forget(const std::vector<Bytes>& blocks) noexcept override;
   Ticket cut() override;
   void wait(Ticket ticket, Promise promise) override;
+  std::shared_ptr<Turns> turns() const noexcept override { return turns_; }
   void settle() override;
   void finish() override;
   void abandon() noexcept override;
@@ -139,7 +140,7 @@ class Journal final : public Backend {
   struct Waiter {
     Ticket ticket;
     Promise promise;
-    std::condition_variable called;
+    Sleeper sleeper;
     Waiter* next = nullptr;
   };
   bool is_done(Ticket ticket, Promise promise) const {
@@ -150,6 +151,7 @@ class Journal final : public Backend {
   void follow(Lock& lock, Waiter& waiter);
   size_t call_waiters() noexcept;
   void hold_back(Lock& lock);
+  void wait_for_sync(Ticket ticket);
 
   void start_thread();
   void run_thread() noexcept;
@@ -182,6 +184,7 @@ class Journal final : public Backend {
   const std::unique_ptr<DiskFile> pool_;
   const Host host_;
   const Limits limits_ = limits();
+  const std::shared_ptr<Turns> turns_ = std::make_shared<Turns>();
   const Error no_memory_;  // what it fails with where there is no memory to say more
   char* base_ = nullptr;
   uint64_t size_ = 0;
