@@ -170,31 +170,36 @@ std::vector<uint64_t> Ownership::holders() const {
 }
 
 bool Ownership::may_go_ahead() const {
-  return queue_.empty() || Clock::now() - queue_.front().since < kPatience;
+  return queue_.empty() || Clock::now() - queue_.front()->since < kPatience;
 }
 
-void Ownership::leave_queue(uint64_t ticket) {
-  std::erase_if(queue_, [ticket](const Waiter& waiter) { return waiter.ticket == ticket; });
-  changed_.notify_all();  // the next one's turn
+// Only the first of them can take anything.
+void Ownership::call_first() noexcept {
+  if (!queue_.empty()) queue_.front()->called.notify_one();
+}
+
+void Ownership::leave_queue(const Waiter& waiter) {
+  std::erase(queue_, &waiter);
+  call_first();
 }
 
 // One slice of a wait. True: take() has taken what was waited for, at once when it could, since
 // whoever waits for the interpreter's lock first would always come too late.
 template <class Take, class GiveBack>
-bool Ownership::wait_slice(Lock& lock, uint64_t ticket, Take take, GiveBack give_back) {
+bool Ownership::wait_slice(Lock& lock, Waiter& self, Take take, GiveBack give_back) {
   lock.unlock();
   void* const state = the_wait_hook.before != nullptr ? the_wait_hook.before() : nullptr;
   lock.lock();
   const bool taken =
-      changed_.wait_for(lock, kSlice, [&] { return queue_.front().ticket == ticket && take(); });
-  if (taken) leave_queue(ticket);
+      self.called.wait_for(lock, kSlice, [&] { return queue_.front() == &self && take(); });
+  if (taken) leave_queue(self);
   lock.unlock();
   try {
     if (the_wait_hook.after != nullptr) the_wait_hook.after(state);
   } catch (...) {
     lock.lock();
     if (taken) give_back();
-    changed_.notify_all();
+    call_first();
     throw;
   }
   lock.lock();
@@ -209,17 +214,17 @@ void Ownership::wait(Lock lock, Take take, GiveBack give_back, double timeout) {
   lock.unlock();
   const Waiting waiting(this);
   Lock again(mutex_);
-  const auto start = Clock::now();
-  const uint64_t ticket = next_ticket_++;
-  queue_.push_back({ticket, start});
+  Waiter self;
+  queue_.push_back(&self);
   try {
-    while (!wait_slice(again, ticket, take, give_back)) {
-      if (timeout >= 0 && std::chrono::duration<double>(Clock::now() - start).count() >= timeout)
+    while (!wait_slice(again, self, take, give_back)) {
+      const std::chrono::duration<double> waited = Clock::now() - self.since;
+      if (timeout >= 0 && waited.count() >= timeout)
         throw Error(ErrorKind::timeout, "timed out waiting for another thread's transaction",
                     ETIMEDOUT, name_);
     }
   } catch (...) {
-    leave_queue(ticket);
+    leave_queue(self);
     throw;
   }
 }
@@ -275,13 +280,9 @@ bool Ownership::try_acquire() {
 
 void Ownership::release() noexcept {
   if (--depth_ != 0) return;
-  bool awaited = false;
-  {
-    std::lock_guard lock(mutex_);
-    owner_id_.store(0, std::memory_order_relaxed);
-    awaited = !queue_.empty();
-  }
-  if (awaited) changed_.notify_all();
+  const std::lock_guard lock(mutex_);
+  owner_id_.store(0, std::memory_order_relaxed);
+  call_first();
 }
 
 bool Ownership::acquire_shared(double timeout) {
@@ -311,15 +312,13 @@ bool Ownership::acquire_shared(double timeout) {
 }
 
 void Ownership::release_shared() noexcept {
-  {
-    std::lock_guard lock(mutex_);
-    const auto me = std::find_if(readers_.begin(), readers_.end(), [](const Reader& reader) {
-      return reader.thread == this_thread();
-    });
-    if (me == readers_.end() || --me->depth != 0) return;
-    readers_.erase(me);
-  }
-  changed_.notify_all();
+  const std::lock_guard lock(mutex_);
+  const auto me = std::find_if(readers_.begin(), readers_.end(), [](const Reader& reader) {
+    return reader.thread == this_thread();
+  });
+  if (me == readers_.end() || --me->depth != 0) return;
+  readers_.erase(me);
+  call_first();
 }
 
 bool Ownership::shared_mine() const noexcept {

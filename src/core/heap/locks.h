@@ -125,16 +125,17 @@ class Ownership {
   using Clock = std::chrono::steady_clock;
   using Lock = std::unique_lock<std::mutex>;
   struct Waiter {
-    uint64_t ticket;
-    Clock::time_point since;
+    std::condition_variable called;
+    const Clock::time_point since = Clock::now();
   };
 
   template <class Take, class GiveBack>
   void wait(Lock lock, Take take, GiveBack give_back, double timeout);
   template <class Take, class GiveBack>
-  bool wait_slice(Lock& lock, uint64_t ticket, Take take, GiveBack give_back);
+  bool wait_slice(Lock& lock, Waiter& self, Take take, GiveBack give_back);
   bool may_go_ahead() const;
-  void leave_queue(uint64_t ticket);
+  void call_first() noexcept;
+  void leave_queue(const Waiter& waiter);
   void drop_dead_readers();
   bool is_owned() const { return owner_id_.load(std::memory_order_relaxed) != 0; }
   bool owner_lives() const { return is_owned() && owner_->alive.load(); }
@@ -142,13 +143,11 @@ class Ownership {
 
   std::string name_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
   std::shared_ptr<ThreadRecord> owner_;  // the last one
   std::atomic<uint64_t> owner_id_{0};    // its id as long as it owns the pool; else 0
   uint64_t depth_ = 0;                   // the owner's alone
   std::vector<Reader> readers_;
-  std::deque<Waiter> queue_;  // oldest first
-  uint64_t next_ticket_ = 0;
+  std::deque<Waiter*> queue_;  // oldest first
 };
 
 }  // namespace nvm::heap
