@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+TRIES = 3  # before it is known how long something takes: a new store grows at first
 LONGEST = 0.03  # seconds that one competitor may take of a round: a slow one does less in it
 FIRST_TRY = 4  # arguments
 
@@ -116,7 +117,7 @@ def _limit(run: Run, arguments: list[Any]) -> int:
     """How many of the arguments take no longer than LONGEST; warms caches up, too."""
     count = min(FIRST_TRY, len(arguments))
     while True:
-        seconds = _time(run, arguments[:count]) / 1e9
+        seconds = min(_time(run, arguments[:count]) for _ in range(TRIES)) / 1e9
         if count == len(arguments) or seconds > LONGEST / 2:
             return max(1, min(count, int(count * LONGEST / seconds)))
         faster = LONGEST / seconds if seconds else 2

@@ -25,6 +25,7 @@ BLOCK = 4096
 BARE_BYTES = 64 << 20
 TOGETHER = 100  # inserts of one transaction
 NUMBERS = count(10_000_000)  # of new keys
+CHECKPOINT = 2  # seconds: what was stored is brought to the pool's file meanwhile
 BARE = "write + fdatasync of 4 KiB"
 
 Aims = dict[str, "float | None"]  # the ratio of nvm's time to theirs; None: it is only shown
@@ -230,6 +231,7 @@ def beside_memory(folder: Path, rounds: int) -> Iterator[Figure]:
             data.update({f"key{number}": number for number in range(100_000)})
             reads[name] = Run(_reading(data), _nothing, _nothing)
             writes[name] = _writing(pool, data)
+        time.sleep(CHECKPOINT)
         draw = lambda turn: [f"key{(turn * 4096 + n) * 37 % 100_000}" for n in range(4096)]  # noqa: E731
         for what, runs, aim in (
             ("d[k], a read", reads, 1.1),
