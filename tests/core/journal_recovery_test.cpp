@@ -86,8 +86,10 @@ class JournalRecovery : public heap::testing::FileTest {
     std::vector<Write> writes;
     journal_->reserve(lines.size() * (kLine + sizeof(uint64_t)));
     journal_->append(lines, memory_.data(), writes);
-    for (const Write& write : writes)
+    for (const Write& write : writes) {
       journal_->disk().write(write.bytes.data(), write.bytes.size(), write.offset);
+      written_ = {write.offset, write.offset + write.bytes.size()};
+    }
     record_ = writes.back().offset;
     body_ = writes.front().offset;
   }
@@ -125,11 +127,42 @@ class JournalRecovery : public heap::testing::FileTest {
   uint64_t commits_ = 0;
   uint64_t record_ = 0;  // where the last one lies
   uint64_t body_ = 0;    // and its body, if it is elsewhere
+  std::pair<uint64_t, uint64_t> written_;  // begin and end of the last write
   Calls calls_;
 
  private:
   uint64_t wanted_ = 0;
 };
+
+// A sync after a write to blocks that were never written waits for the file system's metadata too.
+TEST_F(JournalRecovery, FewWritesReachBeyondWhatHasBeenWritten) {
+  const uint64_t half = journal_->half_bytes();
+  const uint64_t begin = kHalvesOffset + half;  // of the first generation
+  uint64_t reached = begin + (uint64_t{256} << 10);  // written when the journal was made
+  int beyond = 0;
+  int commits = 0;
+  while (journal_->used() < half / 2) {
+    commit({{0, 40}});
+    ++commits;
+    if (written_.second <= reached) continue;
+    reached = written_.second;
+    EXPECT_EQ(reached % kPage, 0);
+    EXPECT_LE(reached, begin + half);
+    ++beyond;
+  }
+  EXPECT_GT(commits, 500);
+  EXPECT_LT(beyond, 20);
+  expect_all();
+}
+
+TEST_F(JournalRecovery, ZerosStayWithinTheHalf) {
+  const uint64_t half = journal_->half_bytes();
+  commit({{0, (half - (uint64_t{200} << 10)) / (kLine + 1)}});
+  EXPECT_EQ(written_.second, kHalvesOffset + 2 * half);
+  commit({{0, 1}});
+  EXPECT_LT(written_.second, kHalvesOffset + 2 * half);
+  expect_all();
+}
 
 TEST_F(JournalRecovery, StoresRecordsInOrder) {
   commit({{0, 2}, {5, 1}, {700, 3}});
