@@ -14,9 +14,11 @@ from interpreter import CPYTHON, collect
 if CPYTHON:
     pytest.skip("the front is PyPy's", allow_module_level=True)
 
+import __pypy__
+
 import nvm
 from nvm import _core
-from nvm._pypy import core, front
+from nvm._pypy import core, front, lists
 from nvm.pmemobj import (
     PersistentDict,
     PersistentFrozenSet,
@@ -89,6 +91,20 @@ def test_a_slice_of_very_many_items_is_whole(pool: Pool) -> None:
     items = pool.new(PersistentList, content)
     assert items[:] == content
     assert items[1:] == content[1:]
+
+
+def test_slices_beyond_one_buffer_are_a_call_of_c(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content: list[Any] = list(range(20_000))
+    items = pool.new(PersistentList, content)
+    assert len(items) == len(content)
+    with monkeypatch.context() as patched:
+        patched.setattr(lists, "_list_original_getitem", None)
+        assert items[:] == content
+        assert items[3:-2] == content[3:-2]
+    items[19_000] = content[19_000] = "a longer text"
+    assert items[:] == content
 
 
 ENTRIES: dict[Any, Any] = {
@@ -232,6 +248,16 @@ def test_the_plain_cases_are_a_call_of_c(pool: Pool) -> None:
     assert core.value_of(core.dict_get_at(entries._p_handle, 3)) == 4
     epoch, place = vars(Point)["x"]._place
     assert core.value_of(core.record_get(point._p_handle, epoch, place)) == 5
+
+
+def test_ints_are_made_by_pypy_the_first_time_too(pool: Pool) -> None:
+    point = pool.new(Point)
+    point.x = 1
+    pool.root = [[1], {"a": 1}, point]
+    items, entries, point = pool.new(PersistentList, [1]), pool.new(PersistentDict, a=1), point
+    found = [items[0], next(iter(pool.root[0])), entries["a"], pool.root[1].get("a"), point.x]
+    assert found == [1] * 5
+    assert not [repr for repr in map(__pypy__.internal_repr, found) if "Long" in repr]
 
 
 def test_a_class_is_not_asked_for_what_the_front_keeps(pool: Pool) -> None:

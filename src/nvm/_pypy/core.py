@@ -143,6 +143,19 @@ def _maker(letter: str, length: int) -> Callable[[], Any]:
     return lambda: _cffi_backend.newp(kind)
 
 
+def small_int(value: Any) -> Any:
+    """The same, but an int of 64 bits as PyPy makes them itself.
+
+    What its C-API makes is slow ever after, and so is what is computed from it.
+    """
+    if type(value) is int and -_LIMIT <= value < _LIMIT:
+        return int(_cffi_backend.cast(_INT, value))
+    return value
+
+
+_LIMIT = 1 << 63
+
+
 def address_of(memory: Any) -> int:
     """The address of what cffi has allocated, or can look into."""
     return int(_cffi_backend.cast(_INT, memory))
@@ -166,12 +179,12 @@ def give_cells_back(cells: Any) -> None:
         _cells.give_back(cells)
 
 
-def values_by(function: Callable[..., int], *arguments: Any) -> list[Any] | None:
+def values_by(most: int, function: Callable[..., int], *arguments: Any) -> list[Any] | None:
     """What the function gives many of; None if it does not."""
-    cells = _cells.take()
-    count = function(*arguments, MOST_CELLS, cells)
+    cells = take_cells(most)
+    count = function(*arguments, most, cells)
     values = None if count < 0 else [value_of(cells[i]) for i in range(count)]
-    _cells.give_back(cells)
+    give_cells_back(cells)
     return values
 
 

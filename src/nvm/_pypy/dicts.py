@@ -64,8 +64,9 @@ def _dict_found(self: Any, key: Any) -> Any:
                 return _UNKNOWN if text is None else text
         else:
             return _UNKNOWN
-    except UNUSUAL:
-        bind(self)
+    except AttributeError:
+        return _dict_found(self, key) if bind(self) else _UNKNOWN
+    except OverflowError:
         return _UNKNOWN
     if cell == ABSENT:
         return _GONE

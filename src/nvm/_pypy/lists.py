@@ -7,6 +7,7 @@ from typing import Any, Callable
 from nvm import _core
 from nvm._pypy.core import (
     ABSENT,
+    MOST_CELLS,
     NO,
     TEXT,
     TO_THE_END,
@@ -45,8 +46,11 @@ def list_front_getitem(self: Any, index: Any, /) -> Any:
     if type(index) is int:
         try:
             cell = list_get(self._p_handle, index)
-        except UNUSUAL:
-            bind(self)
+        except AttributeError:
+            if bind(self):
+                return list_front_getitem(self, index)
+        except OverflowError:
+            pass
         else:
             if cell == TEXT:
                 text = text_by(list_get_text, self._p_handle, index)
@@ -55,16 +59,28 @@ def list_front_getitem(self: Any, index: Any, /) -> Any:
             elif cell != NO:
                 return value_of(cell)
     elif type(index) is slice:
-        bounds = plain_bounds(index)
-        if bounds is not None:
-            try:
-                values = values_by(list_slice, self._p_handle, *bounds)
-            except UNUSUAL:
-                bind(self)
-            else:
-                if values is not None:
-                    return values
+        values = _plain_slice(self, index)
+        if values is not None:
+            return values
     return _list_original_getitem(self, index)
+
+
+def _plain_slice(items: Any, index: slice) -> list[Any] | None:
+    """None if the bindings have to look."""
+    bounds = plain_bounds(index)
+    if bounds is None:
+        return None
+    try:
+        values = values_by(MOST_CELLS, list_slice, items._p_handle, *bounds)
+        if values is None:
+            count = len(range(*slice(*bounds).indices(max(list_size(items._p_handle), 0))))
+            if count > MOST_CELLS:
+                return values_by(count, list_slice, items._p_handle, *bounds)
+        return values
+    except AttributeError:
+        return _plain_slice(items, index) if bind(items) else None
+    except OverflowError:
+        return None
 
 
 def plain_bounds(index: slice) -> tuple[int, int] | None:
@@ -186,7 +202,8 @@ def list_front_len(self: Any, /) -> int:
     try:
         size: int = list_size(self._p_handle)
     except AttributeError:
-        bind(self)
+        if bind(self):
+            return list_front_len(self)
     else:
         if size >= 0:
             return size
@@ -235,13 +252,15 @@ class PersistentListIterator:
         return value
 
     def _slow_next(self, items: Any, index: int) -> Any:
-        size = len(items)  # another thread may change it before or after the item is looked for
+        if index >= len(items):
+            self._list = None
+            raise StopIteration
         try:
             value = _list_original_getitem(items, index)
         except IndexError:
-            if index < size and index < len(items):  # raised by what came out of the pool
+            if index < len(items):  # raised by what came out of the pool
                 raise
-            self._list = None
+            self._list = None  # another thread has shortened it
             raise StopIteration from None
         self._index = index + 1
         return value

@@ -14,6 +14,7 @@ from nvm._pypy.core import (
     record_get,
     record_get_text,
     record_set,
+    small_int,
     text_by,
     value_of,
 )
@@ -46,8 +47,9 @@ _NOT_BOUND = (AttributeError, TypeError)
 
 def _first_get(attribute: Any, instance: Any, owner: Any) -> Any:
     if isinstance(instance, _core.PersistentObject):
-        bind(instance)
-        return _learning_get(attribute, instance, owner)
+        learnt = hasattr(attribute, "_place")
+        get = attribute_front_get if bind(instance) and learnt else _learning_get
+        return get(attribute, instance, owner)
     return _attribute_original_get(attribute, instance, owner)
 
 
@@ -56,8 +58,8 @@ def _learning_get(attribute: Any, instance: Any, owner: Any) -> Any:
     place = _core.front_place(attribute)
     if place is not None:
         # One pair, so that no other thread meets half of it.
-        set_place(attribute, place)
-    return value
+        set_place(attribute, tuple(map(small_int, place)))
+    return small_int(value)
 
 
 def attribute_front_set(self: Any, instance: Any, value: Any, /) -> None:

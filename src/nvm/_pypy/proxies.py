@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from nvm import _core
+from nvm._pypy.core import small_int
 
 
 def _no_subclass(cls: Any, /, **_keywords: Any) -> None:
@@ -83,9 +84,11 @@ _set_handle: dict[type, Callable[[Any, int], None]] = {
 UNUSUAL = (AttributeError, OverflowError)
 
 
-def bind(proxy: Any) -> None:
+def bind(proxy: Any) -> bool:
     """Fills the slot that holds the address of the proxy's handle, if it has one yet."""
-    handle = _core.front_handle(proxy)
-    if handle != 0:
-        cls = type(proxy)
-        _set_handle[cls if cls in _set_handle else PersistentObject](proxy, handle)
+    handle = small_int(_core.front_handle(proxy))
+    if handle == 0:
+        return False
+    cls = type(proxy)
+    _set_handle[cls if cls in _set_handle else PersistentObject](proxy, handle)
+    return True
