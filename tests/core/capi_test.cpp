@@ -76,6 +76,64 @@ TEST_F(CInterface, CopiesTextsOut) {
   }
 }
 
+// What nvm_list_get_ahead gives.
+struct AheadOf {
+  static constexpr int64_t kMost = 3;
+  AheadOf(int64_t list, int64_t index, int64_t most = kMost)
+      : item(nvm_list_get_ahead(list, index, most, words.data())) {}
+  const capi::Ahead& head() const { return *reinterpret_cast<const capi::Ahead*>(words.data()); }
+  std::vector<int64_t> cells() const { return {head().cells, head().cells + head().count}; }
+  int64_t word(int64_t place) const {
+    return reinterpret_cast<const int64_t*>(head().words)[place];  // NOLINT
+  }
+  bool stands() const { return word(0) == head().times_locked && word(head().state) == 0; }
+
+  std::array<int64_t, sizeof(capi::Ahead) / sizeof(int64_t) + kMost> words{};
+  int64_t item;
+};
+
+TEST_F(CInterface, GivesWhatFollowsAnItem) {
+  const int64_t items = list({Values::integer(0), Values::integer(1), Values::none(),
+                              values.str("six ch"), Values::integer(4), values.list()});
+  const AheadOf first(items, 0);
+  EXPECT_EQ(first.item, integer(0));
+  EXPECT_EQ(first.cells(), (std::vector{integer(0), integer(1), bits(Cell::none())}));
+  EXPECT_TRUE(first.stands());
+  EXPECT_EQ(AheadOf(items, 0, 2).cells(), (std::vector{integer(0), integer(1)}));
+  EXPECT_EQ(AheadOf(items, 0, 0).cells(), std::vector<int64_t>());
+  EXPECT_EQ(AheadOf(items, 2).cells(), (std::vector{bits(Cell::none())}));
+  for (const int64_t index : {3, 5, 6, -7}) {
+    EXPECT_EQ(AheadOf(items, index).item, nvm_list_get(items, index));
+    EXPECT_EQ(AheadOf(items, index).head().count, 0);
+  }
+  EXPECT_EQ(AheadOf(0, 0).item, kNo);
+  EXPECT_EQ(AheadOf(0, 0).head().count, 0);
+}
+
+TEST_F(CInterface, ReadsAheadOutsideOfTransactionsOnly) {
+  const int64_t items = list({Values::integer(0), Values::integer(1)});
+  const AheadOf before(items, 0);
+  pool().begin();
+  EXPECT_FALSE(before.stands());
+  EXPECT_EQ(AheadOf(items, 0).item, integer(0));
+  EXPECT_EQ(AheadOf(items, 0).head().count, 0);
+  pool().commit();
+  EXPECT_FALSE(before.stands());
+  EXPECT_EQ(AheadOf(items, 0).cells(), (std::vector{integer(0), integer(1)}));
+}
+
+TEST_F(CInterface, WhatWasReadAheadStandsUntilAChangeOrTheEnd) {
+  const int64_t items = list({Values::integer(0), Values::integer(1)});
+  const AheadOf unchanged(items, 0);
+  EXPECT_EQ(nvm_list_set(items, 1, integer(2)), 1);
+  EXPECT_FALSE(unchanged.stands());
+  const AheadOf open(items, 0);
+  EXPECT_TRUE(open.stands());
+  pool().close();
+  EXPECT_FALSE(open.stands());
+  EXPECT_EQ(AheadOf(items, 0).head().count, 0);
+}
+
 TEST_F(CInterface, GivesSlicesOfPlainItems) {
   const int64_t items = list({Values::integer(0), Values::integer(1), Values::integer(2),
                               values.str("six ch"), Values::none()});

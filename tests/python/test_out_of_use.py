@@ -36,6 +36,7 @@ OF_ANY = {
     "__dict__": "of a class in Python; or a view, which is among the things",
     "__weakref__": "Python's own",
     "_p_handle": "what PyPy's front asks the core with, which says no",
+    "_p_ahead": "what PyPy's front has read ahead, and gives no more",
     "_p_pool": "the pool, which is among the things",
     "_p_mm": "the manager, which is among the things",
     "_v__init__": "the user's; does nothing here",

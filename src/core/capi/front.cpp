@@ -74,6 +74,7 @@ const Function* functions() noexcept {
   static const Function table[] = {entry("list_size", "ii", nvm_list_size),
                                    entry("list_get", "iii", nvm_list_get),
                                    entry("list_get_text", "iiis", nvm_list_get_text),
+                                   entry("list_get_ahead", "iiiia", nvm_list_get_ahead),
                                    entry("list_set", "iiii", nvm_list_set),
                                    entry("list_append", "iii", nvm_list_append),
                                    entry("list_pop", "iii", nvm_list_pop),

@@ -40,6 +40,8 @@ int64_t nvm_list_size(int64_t handle) noexcept;
 int64_t nvm_list_get(int64_t handle, int64_t index) noexcept;  // negative ones count from the end
 // The *_text functions copy to `text`, which has room for kMostText, and return the length or -1.
 int64_t nvm_list_get_text(int64_t handle, int64_t index, char* text) noexcept;
+// As nvm_list_get; and the item and those that follow it to an Ahead.
+int64_t nvm_list_get_ahead(int64_t handle, int64_t index, int64_t most, int64_t* ahead) noexcept;
 int64_t nvm_list_set(int64_t handle, int64_t index, int64_t cell) noexcept;  // 1: done
 int64_t nvm_list_append(int64_t handle, int64_t cell) noexcept;              // 1: done
 int64_t nvm_list_pop(int64_t handle, int64_t index) noexcept;                // the item
@@ -116,6 +118,17 @@ double nvm_real_of_cell(int64_t cell) noexcept;
 }  // extern "C"
 
 namespace nvm::capi {
+
+// Cells that were read before they are asked for, while nobody was in a transaction. They may be
+// given as long as the pool stands (Pool::stands), which ends when a transaction begins, too. Two
+// words of the pool, which are there as long as it is, tell so without a call.
+struct Ahead {
+  int64_t count;
+  int64_t words;         // the address of an int64_t: the latch's times_locked
+  int64_t times_locked;  // what stood there when the cells were read
+  int64_t state;         // where the pool's state is, counted from there: 0 means open
+  int64_t cells[];       // at most `most`; they tell their values by themselves
+};
 
 // Where an iterator over a dict is. A dict of another size, or in another body, ends it.
 struct DictCursor {

@@ -18,6 +18,26 @@ Cell list_cell(Pool& pool, Offset offset, int64_t index) {
   return place ? list::get(pool, offset, *place) : Cell();
 }
 
+int64_t distance(const void* from, const void* to) noexcept {
+  return static_cast<const int64_t*>(to) - static_cast<const int64_t*>(from);
+}
+
+// Up to where a cell does not tell its value by itself. Nothing in a transaction: the caller may
+// share it with other threads.
+void look_ahead(Pool& pool, std::span<const uint64_t> cells, int64_t most, Ahead& ahead) {
+  if (!pool.plain()) return;
+  const void* const words = &pool.latch().times_locked_word();
+  ahead.words = reinterpret_cast<int64_t>(words);
+  ahead.times_locked = static_cast<int64_t>(pool.latch().times_locked());
+  ahead.state = distance(words, pool.state_word());
+  for (const uint64_t bits : cells) {
+    const Cell cell(bits);
+    const int64_t given = cell.kind() == Cell::Kind::blob ? kNo : answer(pool, cell);
+    if (ahead.count == most || given == kNo) return;
+    ahead.cells[ahead.count++] = given;
+  }
+}
+
 // All of them as they are given out, or -1.
 int64_t copy_cells(Pool& pool, std::span<const uint64_t> cells, int64_t* to) {
   for (const uint64_t bits : cells) {
@@ -71,6 +91,20 @@ int64_t nvm_list_get(int64_t handle, int64_t index) noexcept {
   return reading(handle, kNo, [&](Pool& pool, Offset offset) {
     return answer(pool, list_cell(pool, offset, index));
   });
+}
+
+int64_t nvm_list_get_ahead(int64_t handle, int64_t index, int64_t most, int64_t* ahead) noexcept {
+  Ahead& found = *reinterpret_cast<Ahead*>(ahead);
+  found.count = 0;
+  const int64_t answered = reading(handle, kNo, [&](Pool& pool, Offset offset) {
+    const std::span<const uint64_t> cells = list::cells(pool, offset);
+    const auto place = place_in(cells.size(), index);
+    if (!place) return kNo;
+    look_ahead(pool, cells.subspan(*place), most, found);
+    return answer(pool, Cell(cells[*place]));
+  });
+  if (answered == kNo) found.count = 0;  // of a file that is not all there
+  return answered;
 }
 
 int64_t nvm_list_get_text(int64_t handle, int64_t index, char* text) noexcept {

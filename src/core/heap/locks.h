@@ -53,6 +53,8 @@ class Latch {
   // How often it was locked. What was read under the shared latch, with this number, stands
   // unchanged as long as this is so.
   uint64_t times_locked() const noexcept { return times_locked_.load(std::memory_order_acquire); }
+  // For those who read it themselves (capi/front.h).
+  const std::atomic<uint64_t>& times_locked_word() const noexcept { return times_locked_; }
 
  private:
   struct alignas(64) Slot {

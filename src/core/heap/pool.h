@@ -187,6 +187,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
     return latch_.times_locked() == times_locked &&
            state_.load(std::memory_order_acquire) == State::open;
   }
+  // For those who read it themselves (capi/front.h): an int64_t, 0 as long as the pool is open.
+  const void* state_word() const noexcept { return &state_; }
   // What every operation ends with, before it returns or commits what it has read: throws Error(os)
   // if the file was not all there meanwhile.
   void check_whole() const {
@@ -254,7 +256,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
  private:
   friend class Operation;
-  enum class State { open, closed, forked, broken };
+  enum class State : int64_t { open, closed, forked, broken };
 
   Pool(std::unique_ptr<PoolFile> file, Destroyer destroy);
   void start(Initializer initialize);

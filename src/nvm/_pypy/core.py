@@ -30,6 +30,7 @@ def _c_function(signature: str, address: int) -> Callable[..., Any]:
 _c = {name: _c_function(signature, address) for name, signature, address in _core.front_functions()}
 list_size, list_append, list_pop = _c["list_size"], _c["list_append"], _c["list_pop"]
 list_get, list_get_text, list_set = _c["list_get"], _c["list_get_text"], _c["list_set"]
+list_get_ahead = _c["list_get_ahead"]
 list_slice, list_splice, list_replace = _c["list_slice"], _c["list_splice"], _c["list_replace"]
 dict_size = _c["dict_size"]
 dict_get, dict_get_text = _c["dict_get"], _c["dict_get_text"]
@@ -156,6 +157,11 @@ def small_int(value: Any) -> Any:
 _LIMIT = 1 << 63
 
 
+def pointer(address: int) -> Any:
+    """To the integers there."""
+    return _cffi_backend.cast(_TYPES["a"], address)
+
+
 def address_of(memory: Any) -> int:
     """The address of what cffi has allocated, or can look into."""
     return int(_cffi_backend.cast(_INT, memory))
@@ -166,12 +172,12 @@ def address_of(memory: Any) -> int:
 TO_THE_END = (1 << 63) - 1
 MOST_CELLS = 4096
 _cells = _Spare(_maker("a", MOST_CELLS))
-_Cells = _array_of("a", None)
+INTEGERS = _array_of("a", None)
 
 
 def take_cells(count: int) -> Any:
     """Room for so many of them."""
-    return _cells.take() if count <= MOST_CELLS else _cffi_backend.newp(_Cells, count)
+    return _cells.take() if count <= MOST_CELLS else _cffi_backend.newp(INTEGERS, count)
 
 
 def give_cells_back(cells: Any) -> None:

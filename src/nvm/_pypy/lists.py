@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from nvm import _core
+from nvm._pypy.ahead import Ahead, cell_at
 from nvm._pypy.core import (
     ABSENT,
     MOST_CELLS,
@@ -16,7 +17,6 @@ from nvm._pypy.core import (
     encode,
     give_cells_back,
     list_append,
-    list_get,
     list_get_text,
     list_pop,
     list_replace,
@@ -45,7 +45,7 @@ _list_original_sort = _core.PersistentList.sort
 def list_front_getitem(self: Any, index: Any, /) -> Any:
     if type(index) is int:
         try:
-            cell = list_get(self._p_handle, index)
+            cell = cell_at(self, index, self._p_ahead)
         except AttributeError:
             if bind(self):
                 return list_front_getitem(self, index)
@@ -213,16 +213,17 @@ def list_front_len(self: Any, /) -> int:
 def list_front_iter(self: Any, /) -> PersistentListIterator:
     list_front_len(self)  # a closed pool is an error here, not at the first step
     iterator = object.__new__(PersistentListIterator)
-    iterator._list, iterator._index = self, 0
+    iterator._list, iterator._index, iterator._ahead = self, 0, Ahead()
     return iterator
 
 
 class PersistentListIterator:
     """As the bindings', which does all but the steps."""
 
-    __slots__ = ("_index", "_list")
+    __slots__ = ("_ahead", "_index", "_list")
     _list: Any  # None: at the end
     _index: int
+    _ahead: Ahead
 
     def __new__(cls, *_arguments: Any) -> PersistentListIterator:
         raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances")
@@ -236,7 +237,7 @@ class PersistentListIterator:
             raise StopIteration
         index = self._index
         try:
-            cell = list_get(items._p_handle, index)
+            cell = cell_at(items, index, self._ahead)
         except AttributeError:
             bind(items)
             cell = NO

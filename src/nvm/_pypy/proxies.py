@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from nvm import _core
+from nvm._pypy.ahead import Ahead
 from nvm._pypy.core import small_int
 
 
@@ -32,12 +33,12 @@ _CLOSED: dict[str, Any] = {
 }
 
 
-def _derived(base: type, slots: str | tuple[()], content: dict[str, Any]) -> Any:
+def _derived(base: type, slots: str | tuple[str, ...], content: dict[str, Any]) -> Any:
     of_base = {"__slots__": slots, "__module__": base.__module__, "__doc__": base.__doc__}
     return type(base.__name__, (base,), {**of_base, **content})
 
 
-PersistentList = _derived(_core.PersistentList, "_p_handle", _CLOSED)
+PersistentList = _derived(_core.PersistentList, ("_p_handle", "_p_ahead"), _CLOSED)
 PersistentDict = _derived(_core.PersistentDict, "_p_handle", _CLOSED)
 PersistentDictKeys = _derived(_core.PersistentDictKeys, (), _CLOSED)
 PersistentDictValues = _derived(_core.PersistentDictValues, (), _CLOSED)
@@ -68,6 +69,7 @@ for _cls in (
 # The slots by their descriptors: classes of the user's may have a __getattr__ and a __setattr__.
 handle_of = PersistentObject.__dict__["_p_handle"].__get__
 set_place = PersistentAttribute.__dict__["_place"].__set__
+_set_ahead = PersistentList.__dict__["_p_ahead"].__set__
 _set_handle: dict[type, Callable[[Any, int], None]] = {
     cls: cls.__dict__["_p_handle"].__set__
     for cls in (
@@ -91,4 +93,6 @@ def bind(proxy: Any) -> bool:
         return False
     cls = type(proxy)
     _set_handle[cls if cls in _set_handle else PersistentObject](proxy, handle)
+    if cls is PersistentList:
+        _set_ahead(proxy, Ahead())
     return True
