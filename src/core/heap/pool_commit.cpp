@@ -124,7 +124,6 @@ void Pool::sync() {
   PendingCommit last;
   {
     Mutating frees(*this);
-    exports_.flush();
     settle_exports();
     last = pending(last_ticket_.load());
     PendingCommit newer = frees.finish();
@@ -135,7 +134,6 @@ void Pool::sync() {
 
 void Pool::take_over_exports() noexcept try {
   if (!records_ || !try_own()) return;
-  exports_.flush();
   settle_exports();
   try {
     if (!in_transaction()) {
@@ -151,8 +149,10 @@ void Pool::take_over_exports() noexcept try {
   // The disk is full, there is no memory, or no operation is possible any more.
 }
 
-// Pages that were exported are the pool's own again. REQUIRES: ownership.
+// What was stored through exports is part of the next commit, and the pages of those that have ended
+// are the pool's own again. REQUIRES: ownership.
 void Pool::settle_exports() noexcept {
+  exports_.flush();
   const std::lock_guard latch(latch_);
   file_->settle_shared();
 }

@@ -41,7 +41,6 @@ void Pool::commit() {
 
 PendingCommit Pool::commit_outermost() {
   try {
-    exports_.flush();
     settle_exports();
     reserve_commit(allocations_.size() + frees_.size());
     for (bool done = false; !done;) {
