@@ -18,14 +18,12 @@ void stop_if_finalizing() {
   throw Error(ErrorKind::transaction, "the interpreter exits while another thread uses the pool");
 }
 
-void after_slice(void* state) {
+void after_slice(void* state) noexcept {
   if (finalizing() && !is_main_thread()) stop_thread();
-  if (state != nullptr) {
-    take_lock(static_cast<PyThreadState*>(state));
-    stop_if_finalizing();
-    check_signals();
-    return;
-  }
+  if (state != nullptr) take_lock(static_cast<PyThreadState*>(state));
+}
+
+void look_around() {
   stop_if_finalizing();
   const Locked locked;
   check_signals();
@@ -33,6 +31,6 @@ void after_slice(void* state) {
 
 }  // namespace
 
-void register_waiting(PyObject*) { heap::set_wait_hook({before_slice, after_slice}); }
+void register_waiting(PyObject*) { heap::set_wait_hook({before_slice, after_slice, look_around}); }
 
 }  // namespace nvm::bindings

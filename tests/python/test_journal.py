@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from typing import TYPE_CHECKING
 
@@ -476,6 +477,38 @@ def test_threads_commit_side_by_side(place: Path) -> None:
         assert pool.check() == []
     with open_journal(place) as pool:
         assert all(pool[name] == list(range(100)) for name in names)
+
+
+def test_commits_of_all_promises_come_back(place: Path) -> None:
+    """Those that let the interpreter's lock go while they wait, and those that keep it."""
+    program = textwrap.dedent("""
+        import sys, threading
+        import nvm
+
+        pool = nvm.open(sys.argv[1], backend="journal")
+        names = [f"{kind}{n}" for n in range(3) for kind in ("durable", "relaxed", "sync")]
+        for name in names:
+            pool[name] = 0
+
+        def work(name):
+            for i in range(300):
+                if name.startswith("durable"):
+                    pool[name] += 1
+                    continue
+                with pool.transaction(sync="relaxed"):
+                    pool[name] += 1
+                if name.startswith("sync"):
+                    pool.sync()
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(pool[name] == 300 for name in names)
+        pool.close()
+    """)
+    subprocess.run([sys.executable, "-c", program, os.fspath(place)], check=True, timeout=60)
 
 
 # ---- Processes

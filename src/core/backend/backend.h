@@ -36,6 +36,9 @@ Kind kind_from_name(std::string_view name);
 using Ticket = uint64_t;
 // What is waited for: that a commit outlives the process, or that it outlives the power.
 enum class Promise { written, durable };
+// How a wait for a commit ends: as soon as it can, or in one of the backend's turns. Who waits for a
+// turn holds no lock that others want before theirs ends.
+enum class Back { at_once, in_turn };
 // Runs a function while nobody changes the pool and no transaction is open; false, and nothing has
 // run, if that is not possible at once.
 using Quietly = std::function<bool(const std::function<void()>& work)>;
@@ -86,8 +89,9 @@ class Backend {
   //   forget   what was flushed there need not be recorded: the blocks, ascending, never came to be
   //   cut      ends a commit: REQUIRES that the caller owns the pool and no transaction is open.
   //            Throws Error(os) if the backend has failed.
-  //   wait     returns when the commit has what is promised. Throws Error(os). Whoever waits takes
-  //            a turn of `turns`, from before it until it has taken what locks it wants.
+  //   wait     returns when the commit has what is promised. Throws Error(os).
+  //   turns    of those that come back in turn: each has a Turn from before its wait until it has
+  //            the locks that it wants
   //   settle   in a new pool that has no name yet: what was stored so far is in its file itself.
   //            Throws Error(os).
   //   finish   before the pool is closed, by its owner: afterwards the file is whole by itself.
@@ -100,7 +104,7 @@ class Backend {
   virtual void admit() {}
   virtual void forget(const std::vector<Bytes>&) noexcept {}
   virtual Ticket cut() { return 0; }
-  virtual void wait(Ticket, Promise) {}
+  virtual void wait(Ticket, Promise, Back) {}
   virtual std::shared_ptr<Turns> turns() const noexcept { return nullptr; }
   virtual void settle() {}
   virtual void finish() {}

@@ -28,8 +28,11 @@ class Turns {
  public:
   // In the order in which they shall come. REQUIRES: next() is called afterwards.
   void add(Sleeper& sleeper) noexcept;
-  // Calls the next one, if there is one. REQUIRES: who is called does so in turn, soon.
+  // Calls the next one, if there is one. REQUIRES: who is called does so too, before it waits for
+  // anything but a lock.
   void next() noexcept;
+  // In a forked child: there is nobody left.
+  void abandon() noexcept { first_.store(nullptr); }
 
  private:
   Sleeper* take() noexcept;

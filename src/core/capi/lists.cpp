@@ -18,8 +18,10 @@ Cell list_cell(Pool& pool, Offset offset, int64_t index) {
   return place ? list::get(pool, offset, *place) : Cell();
 }
 
+// Of one word from another.
 int64_t distance(const void* from, const void* to) noexcept {
-  return static_cast<const int64_t*>(to) - static_cast<const int64_t*>(from);
+  constexpr auto word = static_cast<int64_t>(sizeof(int64_t));
+  return (reinterpret_cast<int64_t>(to) - reinterpret_cast<int64_t>(from)) / word;
 }
 
 // Up to where a cell does not tell its value by itself. Nothing in a transaction: the caller may

@@ -196,6 +196,7 @@ bool Ownership::wait_slice(Lock& lock, Waiter& self, Take take, GiveBack give_ba
   lock.unlock();
   try {
     if (the_wait_hook.after != nullptr) the_wait_hook.after(state);
+    if (the_wait_hook.check != nullptr) the_wait_hook.check();
   } catch (...) {
     lock.lock();
     if (taken) give_back();
@@ -279,7 +280,7 @@ bool Ownership::try_acquire() {
 }
 
 void Ownership::release() noexcept {
-  if (--depth_ != 0) return;
+  if (--depth_ != 0 || abandoned_) return;
   const std::lock_guard lock(mutex_);
   owner_id_.store(0, std::memory_order_relaxed);
   call_first();
@@ -312,6 +313,7 @@ bool Ownership::acquire_shared(double timeout) {
 }
 
 void Ownership::release_shared() noexcept {
+  if (abandoned_) return;
   const std::lock_guard lock(mutex_);
   const auto me = std::find_if(readers_.begin(), readers_.end(), [](const Reader& reader) {
     return reader.thread == this_thread();
@@ -332,6 +334,7 @@ void Ownership::reset_after_fork() noexcept {
   // The mutex may have been held by a thread that does not exist here; nobody waits any more, and
   // a pool of the parent is never owned again in the child, so it is left alone.
   transaction_thread.store(0);
+  abandoned_ = true;
 }
 
 }  // namespace nvm::heap

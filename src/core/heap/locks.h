@@ -24,10 +24,12 @@
 
 namespace nvm::heap {
 
-// Called around each slice of a wait, without any lock held. `after` may throw to end the wait.
+// Called around each slice of a wait, without any lock held, all of them or none. `check`, after it,
+// may throw to end the wait.
 struct WaitHook {
   void* (*before)() = nullptr;
-  void (*after)(void*) = nullptr;
+  void (*after)(void*) noexcept = nullptr;
+  void (*check)() = nullptr;
 };
 void set_wait_hook(WaitHook hook) noexcept;
 WaitHook wait_hook() noexcept;
@@ -150,6 +152,7 @@ class Ownership {
   uint64_t depth_ = 0;                   // the owner's alone
   std::vector<Reader> readers_;
   std::deque<Waiter*> queue_;  // oldest first
+  bool abandoned_ = false;     // in a forked child
 };
 
 }  // namespace nvm::heap

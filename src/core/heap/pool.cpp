@@ -462,6 +462,7 @@ void Pool::forked() noexcept {
   }
   exports_.forked();
   ownership_.reset_after_fork();
+  if (turns_) turns_->abandon();
   file_->abandon_in_child();
   // Never destroyed: a condition that threads waited for at the fork waits for them to leave.
   static_cast<void>(new (std::nothrow) std::shared_ptr<Pool>(shared_from_this()));

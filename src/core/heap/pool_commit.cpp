@@ -102,19 +102,23 @@ PendingCommit Pool::cut_commit() {
 
 void Pool::await(PendingCommit commit, backend::Promise promise) {
   if (commit.ticket_ == 0) return;
-  const backend::Turn turn(turns_.get());
   const WaitHook hook = wait_hook();
   const bool waits = promise == backend::Promise::durable && hook.before != nullptr;
-  void* const state = waits ? hook.before() : nullptr;
   std::optional<Error> failure;
-  try {
-    file_->backend().wait(commit.ticket_, promise);
-  } catch (const Error& error) {
-    failure.emplace(error);
-    break_off(error);
+  {
+    const backend::Turn turn(turns_.get());
+    void* const state = waits ? hook.before() : nullptr;
+    try {
+      file_->backend().wait(commit.ticket_, promise,
+                            waits ? backend::Back::in_turn : backend::Back::at_once);
+    } catch (const Error& error) {
+      failure.emplace(error);
+      break_off(error);
+    }
+    commit.reset();  // who closes the pool may hold the interpreter's lock
+    if (waits) hook.after(state);
   }
-  commit.reset();  // who closes the pool may hold the interpreter's lock
-  if (waits) hook.after(state);
+  if (waits) hook.check();
   if (failure) throw Error(*failure);
 }
 

@@ -3,7 +3,7 @@
 A call of C takes longer than all else that reading an item does. So where items are read one after
 the other, a call copies those that follow, too. They are given as long as a call would give the
 same at once: the pool is open, and nothing has been changed and no transaction begun since. Two
-loads tell that.
+loads tell that. (A file that was cut short since is found out by the next call.)
 """
 
 from __future__ import annotations

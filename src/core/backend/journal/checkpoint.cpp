@@ -147,7 +147,7 @@ bool Journal::begin_checkpoint() {
     underway_ = true;
     changed_.notify_all();
   });
-  if (begun && holds(Rule::pages_are_written_after_their_records)) wait_for_sync(ticket);
+  if (begun && holds(Rule::pages_are_written_after_their_records)) wait(ticket, Promise::durable, Back::at_once);
   return begun;
 }
 
@@ -179,7 +179,7 @@ bool Journal::write_batches() {
       copy_batch(checkpointed_, bytes);
     });
     if (!copied) return false;
-    if (holds(Rule::pages_are_written_after_their_records)) wait_for_sync(ticket);
+    if (holds(Rule::pages_are_written_after_their_records)) wait(ticket, Promise::durable, Back::at_once);
     write_batch(checkpointed_, bytes);
     checkpointed_ += batch_size(checkpoint_, checkpointed_);
   }
@@ -259,7 +259,7 @@ bool Journal::offer_holes() {
     any = offer_free_blocks();
   });
   if (!offered || !any) return false;
-  if (holds(Rule::holes_were_durably_free)) wait_for_sync(ticket);
+  if (holds(Rule::holes_were_durably_free)) wait(ticket, Promise::durable, Back::at_once);
   return true;
 }
 
@@ -310,7 +310,7 @@ void Journal::finish() {
     cut_lines(lock);
     ticket = cut_;
   }
-  wait_for_sync(ticket);
+  wait(ticket, Promise::durable, Back::at_once);
   if (!holds(Rule::the_mark_is_removed_after_the_last_page)) host_.mark(false);
   if (!holds(Rule::the_journal_is_removed_after_the_mark)) remove_disk_file(host_.journal_path);
   write_all();

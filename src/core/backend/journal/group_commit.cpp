@@ -39,15 +39,19 @@ bool Journal::write_alone(Lock& lock, const std::function<void(DiskFile&)>& writ
   return !error;
 }
 
-// Those who have what they wait for take their turns; one of the others is called to lead. Returns
-// how many the former were.
+// Calls those who have what they wait for, or gives them their turns, and calls one of the others to
+// lead. Returns how many the former were.
 size_t Journal::call_waiters() noexcept {
   size_t served = 0;
   for (Waiter** place = &waiters_; *place != nullptr;) {
     Waiter& waiter = **place;
     if (failed_ || is_done(waiter.ticket, waiter.promise)) {
       *place = waiter.next;
-      turns_->add(waiter.sleeper);
+      if (waiter.back == Back::in_turn) {
+        turns_->add(waiter.sleeper);
+      } else {
+        waiter.sleeper.call();
+      }
       ++served;
     } else {
       place = &waiter.next;
@@ -104,10 +108,10 @@ void Journal::lead(Lock& lock, Promise promise) {
   sync_time_ = Clock::now() - begun;
 }
 
-void Journal::wait(Ticket ticket, Promise promise) {
+void Journal::wait(Ticket ticket, Promise promise, Back back) {
   if (ticket == 0) return;
   Lock lock(mutex_);
-  Waiter self{.ticket = ticket, .promise = promise, .sleeper = {}};
+  Waiter self{.ticket = ticket, .promise = promise, .back = back, .sleeper = {}};
   while (!is_done(ticket, promise)) {
     check_not_failed(lock);
     if (writing_) {
@@ -119,18 +123,13 @@ void Journal::wait(Ticket ticket, Promise promise) {
   hold_back(lock);
 }
 
-// For one that holds no locks.
-void Journal::wait_for_sync(Ticket ticket) {
-  const Turn turn(turns_.get());
-  wait(ticket, Promise::durable);
-}
-
-// Whoever commits faster than checkpoints are written waits for them.
+// Whoever commits faster than checkpoints are written waits for them, and lets others come back.
 void Journal::hold_back(Lock& lock) {
   const auto has_room = [this] {
     return failed_ || stop_ || (dirty_ <= limits_.most && !journal_->is_short());
   };
   if (has_room() || !thread_ || std::this_thread::get_id() == thread_->get_id()) return;
+  turns_->next();
   changed_.wait_for(lock, kLongestHold, has_room);
 }
 

@@ -105,7 +105,7 @@ class Journal final : public Backend {
   void admit() override;
   void forget(const std::vector<Bytes>& blocks) noexcept override;
   Ticket cut() override;
-  void wait(Ticket ticket, Promise promise) override;
+  void wait(Ticket ticket, Promise promise, Back back) override;
   std::shared_ptr<Turns> turns() const noexcept override { return turns_; }
   void settle() override;
   void finish() override;
@@ -140,6 +140,7 @@ class Journal final : public Backend {
   struct Waiter {
     Ticket ticket;
     Promise promise;
+    Back back;
     Sleeper sleeper;
     Waiter* next = nullptr;
   };
@@ -151,7 +152,6 @@ class Journal final : public Backend {
   void follow(Lock& lock, Waiter& waiter);
   size_t call_waiters() noexcept;
   void hold_back(Lock& lock);
-  void wait_for_sync(Ticket ticket);
 
   void start_thread();
   void run_thread() noexcept;
