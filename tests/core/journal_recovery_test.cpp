@@ -125,8 +125,8 @@ class JournalRecovery : public heap::testing::FileTest {
   std::string memory_;  // the pool, as its owner sees it
   std::unique_ptr<JournalFile> journal_;
   uint64_t commits_ = 0;
-  uint64_t record_ = 0;  // where the last one lies
-  uint64_t body_ = 0;    // and its body, if it is elsewhere
+  uint64_t record_ = 0;                    // where the last one lies
+  uint64_t body_ = 0;                      // and its body, if it is elsewhere
   std::pair<uint64_t, uint64_t> written_;  // begin and end of the last write
   Calls calls_;
 
@@ -137,7 +137,7 @@ class JournalRecovery : public heap::testing::FileTest {
 // A sync after a write to blocks that were never written waits for the file system's metadata too.
 TEST_F(JournalRecovery, FewWritesReachBeyondWhatHasBeenWritten) {
   const uint64_t half = journal_->half_bytes();
-  const uint64_t begin = kHalvesOffset + half;  // of the first generation
+  const uint64_t begin = kHalvesOffset + half;       // of the first generation
   uint64_t reached = begin + (uint64_t{256} << 10);  // written when the journal was made
   int beyond = 0;
   int commits = 0;

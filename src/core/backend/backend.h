@@ -36,8 +36,8 @@ Kind kind_from_name(std::string_view name);
 using Ticket = uint64_t;
 // What is waited for: that a commit outlives the process, or that it outlives the power.
 enum class Promise { written, durable };
-// How a wait for a commit ends: as soon as it can, or in one of the backend's turns. Who waits for a
-// turn holds no lock that others want before theirs ends.
+// How a wait for a commit ends: as soon as it can, or in one of the backend's turns. Who waits for
+// a turn holds no lock that others want before theirs ends.
 enum class Back { at_once, in_turn };
 // Runs a function while nobody changes the pool and no transaction is open; false, and nothing has
 // run, if that is not possible at once.

@@ -315,9 +315,8 @@ bool Ownership::acquire_shared(double timeout) {
 void Ownership::release_shared() noexcept {
   if (abandoned_) return;
   const std::lock_guard lock(mutex_);
-  const auto me = std::find_if(readers_.begin(), readers_.end(), [](const Reader& reader) {
-    return reader.thread == this_thread();
-  });
+  const auto me = std::find_if(readers_.begin(), readers_.end(),
+                               [](const Reader& reader) { return reader.thread == this_thread(); });
   if (me == readers_.end() || --me->depth != 0) return;
   readers_.erase(me);
   call_first();

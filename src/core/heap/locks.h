@@ -24,8 +24,8 @@
 
 namespace nvm::heap {
 
-// Called around each slice of a wait, without any lock held, all of them or none. `check`, after it,
-// may throw to end the wait.
+// Called around each slice of a wait, without any lock held, all of them or none. `check`, after
+// it, may throw to end the wait.
 struct WaitHook {
   void* (*before)() = nullptr;
   void (*after)(void*) noexcept = nullptr;

@@ -153,8 +153,8 @@ void Pool::take_over_exports() noexcept try {
   // The disk is full, there is no memory, or no operation is possible any more.
 }
 
-// What was stored through exports is part of the next commit, and the pages of those that have ended
-// are the pool's own again. REQUIRES: ownership.
+// What was stored through exports is part of the next commit, and the pages of those that have
+// ended are the pool's own again. REQUIRES: ownership.
 void Pool::settle_exports() noexcept {
   exports_.flush();
   const std::lock_guard latch(latch_);

@@ -147,7 +147,8 @@ bool Journal::begin_checkpoint() {
     underway_ = true;
     changed_.notify_all();
   });
-  if (begun && holds(Rule::pages_are_written_after_their_records)) wait(ticket, Promise::durable, Back::at_once);
+  if (begun && holds(Rule::pages_are_written_after_their_records))
+    wait(ticket, Promise::durable, Back::at_once);
   return begun;
 }
 
@@ -179,7 +180,8 @@ bool Journal::write_batches() {
       copy_batch(checkpointed_, bytes);
     });
     if (!copied) return false;
-    if (holds(Rule::pages_are_written_after_their_records)) wait(ticket, Promise::durable, Back::at_once);
+    if (holds(Rule::pages_are_written_after_their_records))
+      wait(ticket, Promise::durable, Back::at_once);
     write_batch(checkpointed_, bytes);
     checkpointed_ += batch_size(checkpoint_, checkpointed_);
   }

@@ -39,8 +39,8 @@ bool Journal::write_alone(Lock& lock, const std::function<void(DiskFile&)>& writ
   return !error;
 }
 
-// Calls those who have what they wait for, or gives them their turns, and calls one of the others to
-// lead. Returns how many the former were.
+// Calls those who have what they wait for, or gives them their turns, and calls one of the others
+// to lead. Returns how many the former were.
 size_t Journal::call_waiters() noexcept {
   size_t served = 0;
   for (Waiter** place = &waiters_; *place != nullptr;) {
