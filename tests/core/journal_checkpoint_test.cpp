@@ -99,7 +99,7 @@ class JournalCheckpoint : public heap::testing::FileTest {
       journal_->reserve(0);
       ticket = journal_->cut();
     }
-    journal_->wait(ticket, Promise::durable);
+    journal_->wait(ticket, Promise::durable, Back::at_once);
   }
 
   Gate gate_;  // before each sync of the pool's file, which ends a checkpoint

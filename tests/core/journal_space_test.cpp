@@ -199,7 +199,7 @@ class NewBlocks : public SpaceTest {
   }
 
   void open() { journal_->attached(memory_, kSize); }
-  void commit() { journal_->wait(journal_->cut(), Promise::durable); }
+  void commit() { journal_->wait(journal_->cut(), Promise::durable, Back::at_once); }
   // Stores a new block and commits it; true if its pages went to the pool's file.
   bool stores_directly(uint64_t begin, uint64_t length) {
     calls_.written.clear();
@@ -264,7 +264,7 @@ TEST_F(NewBlocks, AreRecordedWhileACommitIsNotDurable) {
   free_ = {{4 * kGranule, 8 * kGranule}};
   open();
   journal_->flush(memory_, 8);
-  journal_->wait(journal_->cut(), Promise::written);
+  journal_->wait(journal_->cut(), Promise::written, Back::at_once);
   EXPECT_FALSE(stores_directly(5 * kGranule, kGranule));
   EXPECT_TRUE(stores_directly(6 * kGranule, kGranule));
 }
@@ -357,7 +357,7 @@ TEST_F(NewBlocks, AreNotFilledWhileACommitIsNotDurable) {
   journal_->flush(memory_, 8);
   const Ticket ticket = journal_->cut();
   EXPECT_FALSE(fills(4 * kGranule, kGranule));
-  journal_->wait(ticket, Promise::durable);
+  journal_->wait(ticket, Promise::durable, Back::at_once);
   EXPECT_TRUE(fills(4 * kGranule, kGranule));
 }
 
