@@ -22,6 +22,29 @@ TEST_F(Dict, IsEmptyWhenItIsNew) {
   expect_sound();
 }
 
+// The dict gets its index and several larger ones meanwhile; some keys come twice.
+TEST_F(Dict, ManyKeysInTurnAnswerAsOneByOne) {
+  std::vector<Value> names;
+  std::map<int64_t, int64_t> expected;
+  for (int64_t i = 0; i < 3000; ++i) {
+    names.push_back(Values::integer(i * 7919 % 2000));
+    expected[i * 7919 % 2000] = i;
+  }
+  std::vector<Key> keys;
+  for (const Value& name : names) keys.push_back(key(name));
+  mutate([&](Operation& op) {
+    dict::in_turn(op, dict(), keys, [&](size_t i) {
+      dict::set(op, dict(), keys[i], Values::integer(static_cast<int64_t>(i)));
+    });
+  });
+  const Items found = items();
+  EXPECT_EQ((std::map<int64_t, int64_t>(found.begin(), found.end())), expected);
+  EXPECT_EQ(found.size(), expected.size());
+  EXPECT_EQ(found.front().first, 0);
+  EXPECT_EQ(found[1].first, 7919 % 2000);
+  expect_sound();
+}
+
 TEST_F(Dict, KeepsEveryKindOfKey) {
   const std::vector<Value> names{
       Values::none(),

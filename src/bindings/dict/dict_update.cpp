@@ -105,7 +105,8 @@ void dict_merge(Proxy* self, PyObject* entries) {
   });
   changing(self, [&](Operation& op, Offset offset) {
     encoded.begin();
-    for (size_t i = 0; i < keys.size(); ++i) dict::set(op, offset, keys[i], items[2 * i + 1]);
+    dict::in_turn(op, offset, keys,
+                  [&](size_t i) { dict::set(op, offset, keys[i], items[2 * i + 1]); });
   });
 }
 

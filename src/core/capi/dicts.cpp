@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <vector>
 
 #include "capi/calls.h"
 #include "object/dict/dict.h"
@@ -195,13 +196,17 @@ int64_t nvm_dict_update(int64_t handle, int64_t count, const int64_t* entries,
   const std::span taken(reinterpret_cast<const Taken*>(entries), static_cast<size_t>(count));
   if (!std::ranges::all_of(taken, [](const Taken& one) { return storable(one.cell); })) return kNo;
   return changing(handle, kNo, [&](Operation& op, Offset offset) {
+    std::vector<Key> keys;
+    keys.reserve(taken.size());
     const char* text = texts;
     for (const Taken& one : taken) {
       const bool is_text = one.length >= 0;
-      const Value key = is_text ? text_key(text, one.length) : Value::integer_of(one.number);
-      dict::set(op, offset, Key(op.pool(), key), value_of(one.cell));
+      keys.emplace_back(op.pool(),
+                        is_text ? text_key(text, one.length) : Value::integer_of(one.number));
       if (is_text) text += one.length;
     }
+    dict::in_turn(op, offset, keys,
+                  [&](size_t i) { dict::set(op, offset, keys[i], value_of(taken[i].cell)); });
     return kDone;
   });
 }

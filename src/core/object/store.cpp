@@ -107,19 +107,31 @@ class GraphStore {
   }
 
   void fill_dict(const Node& node) {
-    for (size_t i = 0; i + 1 < node.items.size(); i += 2) {
-      const Key key(op_.pool(), node.items[i]);
-      dict::fill_fresh(op_, node.stored, key, make_cell(op_, node.items[i + 1]));
-    }
+    const std::vector<Key>& keys = keys_of(node, 2);
+    dict::in_turn(op_, node.stored, keys, [&](size_t i) {
+      dict::fill_fresh(op_, node.stored, keys[i], make_cell(op_, node.items[2 * i + 1]));
+    });
   }
 
   void fill_set(const Node& node) {
-    for (const Value& item : node.items) set::fill_fresh(op_, node.stored, Key(op_.pool(), item));
+    const std::vector<Key>& keys = keys_of(node, 1);
+    dict::in_turn(op_, node.stored, keys,
+                  [&](size_t i) { set::fill_fresh(op_, node.stored, keys[i]); });
+  }
+
+  // Of every so many items the first.
+  const std::vector<Key>& keys_of(const Node& node, size_t step) {
+    keys_.clear();
+    keys_.reserve(node.items.size() / step);
+    for (size_t i = 0; i < node.items.size(); i += step)
+      keys_.emplace_back(op_.pool(), node.items[i]);
+    return keys_;
   }
 
   Operation& op_;
   std::vector<Node*> nodes_;
   std::vector<uint64_t> cells_;
+  std::vector<Key> keys_;
   std::string_view class_name_;
   uint64_t class_id_ = 0;
 };

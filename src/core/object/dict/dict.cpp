@@ -107,6 +107,10 @@ bool insert(Operation& op, Offset dict, const Key& key, const Value& value) {
   return probe.entry == nullptr;
 }
 
+void prefetch(Operation& op, Offset dict, std::span<const Key> keys) {
+  if (keys.size() > 1) table_of(op, dict).prefetch(keys);
+}
+
 void reserve(Operation& op, Offset dict, uint64_t additional) {
   Table table = table_of(op, dict);
   make_room_for(op, table, additional);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kLongProbe = 64;
 constexpr uint64_t kFewEntries = 32;  // not worth a rebuild
+constexpr uint64_t kAhead = 16;       // entries whose slots are being fetched
 
 // A fresh block of zeros, to be told to written() when it is filled.
 Offset allocate_zeroed(Operation& op, uint64_t bytes) {
@@ -23,8 +24,10 @@ void require_aligned(bool aligned) {
   if (!aligned) throw Error(ErrorKind::internal, "a dict's entries would not be aligned");
 }
 
+uint64_t index_bytes(unsigned log2) { return slots_of(log2) * sizeof(uint64_t); }
+
 Offset make_index(Operation& op, unsigned log2) {
-  const uint64_t bytes = slots_of(log2) * sizeof(uint64_t);
+  const uint64_t bytes = index_bytes(log2);
   const Offset offset = allocate_zeroed(op, bytes);
   op.written(op.at<char>(offset, bytes), bytes);
   return offset;
@@ -75,12 +78,19 @@ void widen(Operation& op, Table& table) {
   op.free(before.body());
 }
 
-void put_slot(Operation& op, const Slots& slots, uint32_t hash, uint64_t number) {
+// Returns the slot, to be told to written().
+uint64_t* put_slot(const Slots& slots, uint32_t hash, uint64_t number) {
   uint64_t* slot = slots.first(hash);
   for (uint64_t step = 0; *slot != 0; slot = slots.next(slot))
     if (++step == slots.count) throw_corrupt("a dict has more entries than it says");
   pmem::store(slot, slot_word(hash, number));
-  op.written(slot, sizeof(uint64_t));
+  return slot;
+}
+
+// The slots of entries that follow each other lie anywhere: those to come are fetched meanwhile.
+void prefetch_ahead(const Slots& slots, const Table& entries, uint64_t number) {
+  if (number + kAhead < entries.used())
+    slots.prefetch(hash_of_mark(entries.entry(number + kAhead)->mark));
 }
 
 // Entries move with their keys and values, in order and without the tombstones.
@@ -89,13 +99,14 @@ void rebuild(Operation& op, Table& table, uint64_t expected) {
   table.set_body(make_body(op, expected));
   uint64_t number = 0;
   for (uint64_t old = 0; old < before.used(); ++old) {
+    if (table.large()) prefetch_ahead(table.slots(), before, old);
     const Entry* const source = before.entry(old);
     const Cell value = before.value(source);
     if (value.blank()) continue;
     if (table.large()) {
       const uint64_t segment = place_of(number).segment;
       if (table.segment(segment) == 0) add_segment(op, table, segment);
-      put_slot(op, table.slots(), hash_of_mark(source->mark), number);
+      op.written(put_slot(table.slots(), hash_of_mark(source->mark), number), sizeof(uint64_t));
     }
     Entry* const entry = table.entry(number++);
     pmem::copy(entry, source, sizeof(Entry));
@@ -129,7 +140,8 @@ bool clogged(const Table& table, uint32_t hash, const Probe& probe) {
 void store_slot(Operation& op, Table& table, uint32_t hash, Probe probe, bool careful) {
   if (clogged(table, hash, probe)) {
     renew_index(op, table, index_for(table.used() + 1));
-    return put_slot(op, table.slots(), hash, table.used());
+    op.written(put_slot(table.slots(), hash, table.used()), sizeof(uint64_t));
+    return;
   }
   const bool avoid_log = careful && probe.blank != nullptr;
   uint64_t* const slot = avoid_log || probe.stale == nullptr ? probe.blank : probe.stale;
@@ -179,11 +191,14 @@ void make_room_for(Operation& op, Table& table, uint64_t additional) {
 
 void renew_index(Operation& op, Table& table, unsigned log2) {
   const Offset before = table.index();
-  table.set_index(make_index(op, log2), log2);
+  const Offset index = allocate_zeroed(op, index_bytes(log2));
+  table.set_index(index, log2);
   for (uint64_t number = 0; number < table.used(); ++number) {
+    prefetch_ahead(table.slots(), table, number);
     const Entry* const entry = table.entry(number);
-    if (!table.value(entry).blank()) put_slot(op, table.slots(), hash_of_mark(entry->mark), number);
+    if (!table.value(entry).blank()) put_slot(table.slots(), hash_of_mark(entry->mark), number);
   }
+  op.written(op.at<char>(index, index_bytes(log2)), index_bytes(log2));
   op.free(before);
 }
 

@@ -83,26 +83,27 @@ bool pop(Operation& op, Offset set) {
 void clear(Operation& op, Offset set) { dict::clear(op, set); }
 
 void update(Operation& op, Offset set, Keys keys) {
-  for (const Key& key : keys) add(op, set, key);
+  dict::in_turn(op, set, keys, [&](size_t i) { add(op, set, keys[i]); });
 }
 
 void difference_update(Operation& op, Offset set, Keys keys) {
   Marks gone = marks_for(op, set);
-  for (const Key& key : keys) mark(op, set, key, gone);
+  dict::in_turn(op, set, keys, [&](size_t i) { mark(op, set, keys[i], gone); });
   discard_where(op, set, gone, true);
 }
 
 void intersection_update(Operation& op, Offset set, Keys keys) {
   Marks kept = marks_for(op, set);
-  for (const Key& key : keys) mark(op, set, key, kept);
+  dict::in_turn(op, set, keys, [&](size_t i) { mark(op, set, keys[i], kept); });
   discard_where(op, set, kept, false);
 }
 
 void symmetric_difference_update(Operation& op, Offset set, Keys keys) {
   Marks gone = marks_for(op, set);
   std::vector<const Key*> fresh;
-  for (const Key& key : keys)
-    if (!mark(op, set, key, gone)) fresh.push_back(&key);
+  dict::in_turn(op, set, keys, [&](size_t i) {
+    if (!mark(op, set, keys[i], gone)) fresh.push_back(&keys[i]);
+  });
   discard_where(op, set, gone, true);
   for (const Key* key : fresh) add(op, set, *key);
 }
