@@ -9,6 +9,7 @@
 
 #include "backend/journal/journal.h"
 #include "backend/read_ahead.h"
+#include "backend/sort_units.h"
 
 namespace nvm::backend::journal {
 namespace {
@@ -138,7 +139,7 @@ bool Journal::begin_checkpoint() {
     ticket = cut_;
     checkpoint_ = pages_.units();
     checkpointed_ = 0;
-    std::sort(checkpoint_.begin(), checkpoint_.end());
+    sort_units(checkpoint_);
     leave_out_free_pages();
     for (const uint64_t page : written_directly_) private_.mark_unit(page);
     written_directly_.clear();
@@ -213,7 +214,7 @@ void Journal::write_batch(size_t from, const std::vector<char>& bytes) {
 void Journal::give_back() {
   if (private_.units().size() <= limits_.kept) return;
   Pages pages = private_.units();
-  std::sort(pages.begin(), pages.end());
+  sort_units(pages);
   std::vector<char> buffer(kPage);
   private_.clear();
   for (size_t from = 0; from < pages.size(); from += batch_size(pages, from)) {
@@ -285,7 +286,7 @@ bool Journal::punch_some(uint64_t& from) {
 void Journal::write_all() {
   for (size_t i = checkpointed_; i < checkpoint_.size(); ++i) pages_.mark_unit(checkpoint_[i]);
   checkpoint_ = pages_.take();
-  std::sort(checkpoint_.begin(), checkpoint_.end());
+  sort_units(checkpoint_);
   leave_out_free_pages();
   write_pages(checkpoint_);
   pool_->sync();

@@ -10,6 +10,7 @@
 
 #include "backend/memory_limit.h"
 #include "backend/read_ahead.h"
+#include "backend/sort_units.h"
 
 namespace nvm::backend::journal {
 namespace {
@@ -342,7 +343,7 @@ void Journal::record_lines() {
     back_pages();
   }
   std::vector<uint64_t> lines = lines_.units();
-  std::sort(lines.begin(), lines.end());
+  sort_units(lines);
   for (const uint64_t line : lines) pages_.mark_unit(line >> (kPageShift - kLineShift));
   cut_ = journal_->append(lines, base_, pending_);
   if (lines.size() > kMostKeptLines) {
