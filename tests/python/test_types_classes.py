@@ -618,13 +618,15 @@ def test_an_unknown_zone_fails_alone(pool: Pool, monkeypatch: pytest.MonkeyPatch
     pool["z"] = [datetime.datetime(2024, 1, 1, tzinfo=zoneinfo.ZoneInfo("Asia/Tokyo")), 1]
     zoneinfo.ZoneInfo.clear_cache(only_keys=["Asia/Tokyo"])
     before = zoneinfo.TZPATH
-    zoneinfo.reset_tzpath(to=())
-    try:
-        with pytest.raises(nvm.UnreadableValueError, match="ZoneInfoNotFoundError"):
-            pool["z"][0]
-        assert pool["z"][1] == 1
-    finally:
-        zoneinfo.reset_tzpath(to=before)
+    with monkeypatch.context() as without_zones:
+        without_zones.setitem(sys.modules, "tzdata", None)
+        zoneinfo.reset_tzpath(to=())
+        try:
+            with pytest.raises(nvm.UnreadableValueError, match="ZoneInfoNotFoundError"):
+                pool["z"][0]
+            assert pool["z"][1] == 1
+        finally:
+            zoneinfo.reset_tzpath(to=before)
     assert pool["z"][0].tzinfo.key == "Asia/Tokyo"
 
 

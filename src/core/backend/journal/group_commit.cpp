@@ -2,7 +2,6 @@
 // all of them have cut, while the next records are being cut.
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <new>
 #include <optional>
 
@@ -18,26 +17,6 @@ constexpr auto kLongestHold = std::chrono::seconds(2);
 constexpr auto kLongestGathering = std::chrono::milliseconds(1);
 
 }  // namespace
-
-// Lets nobody else write to the journal meanwhile. Called and left with the mutex held; `write`
-// runs without it. False: it has failed, and so has the journal.
-bool Journal::write_alone(Lock& lock, const std::function<void(DiskFile&)>& write) {
-  writing_ = true;
-  DiskFile& disk = journal_->disk();
-  lock.unlock();
-  std::optional<Error> error;
-  try {
-    write(disk);
-  } catch (const Error& caught) {
-    error.emplace(caught);
-  } catch (const std::bad_alloc&) {
-    error.emplace(no_memory_);
-  }
-  lock.lock();
-  writing_ = false;
-  if (error) fail(*error);
-  return !error;
-}
 
 // Calls those who have what they wait for, or gives them their turns, and calls one of the others
 // to lead. Returns how many the former were.
@@ -85,21 +64,38 @@ void Journal::follow(Lock& lock, Waiter& waiter) {
   lock.lock();
 }
 
-// Writes what is pending, for all who wait for it, and syncs if that was promised.
+// Writes records, after the new blocks that they are about, and syncs if that was promised. Returns
+// why it failed. REQUIRES: writing_, and the mutex is not held.
+std::optional<Error> Journal::write_out(const std::vector<Write>& writes, bool sync_pool,
+                                        Promise promise) noexcept {
+  try {
+    if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record)) pool_->sync();
+    DiskFile& disk = journal_->disk();
+    for (const Write& write : writes)
+      disk.write(write.bytes.data(), write.bytes.size(), write.offset);
+    if (promise == Promise::durable && holds(Rule::records_are_synced)) disk.sync();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return no_memory_;
+  }
+}
+
+// Writes what is pending, for all who wait for it. Called and left with the mutex held, which it
+// lets go meanwhile.
 void Journal::lead(Lock& lock, Promise promise) {
   if (promise == Promise::durable) gather(lock);
   const auto begun = Clock::now();
   const std::vector<Write> writes = std::exchange(pending_, {});
   const uint64_t target = cut_;
   const bool sync_pool = std::exchange(pool_unsynced_, false);
-  const auto write_it = [&](DiskFile& disk) {
-    if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record)) pool_->sync();
-    for (const Write& write : writes)
-      disk.write(write.bytes.data(), write.bytes.size(), write.offset);
-    if (promise == Promise::durable && holds(Rule::records_are_synced)) disk.sync();
-  };
-  // What is pending is lost if this throws: nothing here allocates.
-  if (!write_alone(lock, std::ref(write_it))) return;
+  writing_ = true;
+  lock.unlock();
+  const std::optional<Error> error = write_out(writes, sync_pool, promise);
+  lock.lock();
+  writing_ = false;
+  if (error) return fail(*error);
   written_ = target;
   if (promise == Promise::durable) durable_ = target;
   const size_t called = call_waiters();

@@ -135,7 +135,6 @@ class Journal final : public Backend {
   void record_lines();
   void keep_spare_memory() noexcept;
   bool wants_checkpoint(size_t dirty) const noexcept;
-  bool write_alone(Lock& lock, const std::function<void(DiskFile&)>& write);
   // A commit that waits for its record.
   struct Waiter {
     Ticket ticket;
@@ -148,6 +147,8 @@ class Journal final : public Backend {
     return (promise == Promise::durable ? durable_ : written_) >= ticket;
   }
   void lead(Lock& lock, Promise promise);
+  std::optional<Error> write_out(const std::vector<Write>& writes, bool sync_pool,
+                                 Promise promise) noexcept;
   void gather(Lock& lock);
   void follow(Lock& lock, Waiter& waiter);
   size_t call_waiters() noexcept;
