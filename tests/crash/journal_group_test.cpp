@@ -2,16 +2,33 @@
 // syncs, and each finds what it was told is done.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "crash/journal_cuts.h"
+#include "heap/locks.h"
 
 namespace nvm::crash {
 namespace {
 
 constexpr uint64_t kThreads = 4;
 constexpr int64_t kChanges = 60;  // of each thread
+constexpr auto kLongest = std::chrono::seconds(20);
+
+using backend::Promise;
+
+// How often a wait let the interpreter's lock go.
+std::atomic<int> let_go = 0;
+void* count_wait() {
+  ++let_go;
+  return nullptr;
+}
+void end_wait(void*) noexcept {}
+void check_nothing() {}
 
 class JournalGroup : public JournalCrash {
  protected:
@@ -19,14 +36,31 @@ class JournalGroup : public JournalCrash {
     return object::list::get(pool, root_object(pool), thread).offset();
   }
 
-  // The list of each thread counts up from 0.
-  void run_threads() {
+  std::shared_ptr<Pool> open_with_lists() {
     std::shared_ptr<Pool> pool = open();
     assign_root([](Values& v) {
       std::vector<Value> lists;
       for (uint64_t thread = 0; thread < kThreads; ++thread) lists.push_back(v.list({}));
       return v.list(lists);
     })(*pool);
+    return pool;
+  }
+
+  static void append(Pool& pool, uint64_t thread, int64_t item, Promise promise) {
+    pool.begin(-1, promise);
+    heap::mutate(pool, [&](Operation& op) {
+      object::list::append(op, list_of(op.pool(), thread), integer(item));
+    });
+    pool.commit();
+  }
+
+  Promise promise_of(uint64_t thread) const {
+    return mixed_ && thread % 2 == 1 ? Promise::written : promise_;
+  }
+
+  // The list of each thread counts up from 0.
+  void run_threads() {
+    std::shared_ptr<Pool> pool = open_with_lists();
     pool->close();
     before_ = {{pool_path(), SparseFile::read(pool_path())}};
 
@@ -37,9 +71,7 @@ class JournalGroup : public JournalCrash {
     for (uint64_t thread = 0; thread < kThreads; ++thread) {
       threads.emplace_back([&, thread] {
         for (int64_t change = 0; change < kChanges; ++change) {
-          heap::mutate(*pool, [&](Operation& op) {
-            object::list::append(op, list_of(op.pool(), thread), integer(change));
-          });
+          append(*pool, thread, change, promise_of(thread));
           recorder.acknowledge(thread);
         }
       });
@@ -62,7 +94,7 @@ class JournalGroup : public JournalCrash {
       const Offset list = list_of(pool, thread);
       const uint64_t length = object::list::size(pool, list);
       const uint64_t told = media.acknowledged(thread);
-      const uint64_t least = promise_ == backend::Promise::durable ? told : 0;
+      const uint64_t least = promise_of(thread) == Promise::durable ? told : 0;
       if (length < least || length > told + 1)
         return "thread " + std::to_string(thread) + " has " + std::to_string(length) +
                " changes and was told of " + std::to_string(told);
@@ -73,6 +105,8 @@ class JournalGroup : public JournalCrash {
     }
     return {};
   }
+
+  bool mixed_ = false;  // every other thread's commits are relaxed
 };
 
 TEST_F(JournalGroup, EachThreadFindsWhatItWasTold) {
@@ -82,9 +116,82 @@ TEST_F(JournalGroup, EachThreadFindsWhatItWasTold) {
 }
 
 TEST_F(JournalGroup, RelaxedThreadsFindAPrefix) {
-  promise_ = backend::Promise::written;
+  promise_ = Promise::written;
   run_threads();
   expect_no_complaint();
+}
+
+TEST_F(JournalGroup, ThreadsOfBothPromisesFindWhatTheyWereTold) {
+  mixed_ = true;
+  run_threads();
+  expect_no_complaint();
+}
+
+TEST_F(JournalGroup, ARelaxedCommitWaitsForNoSync) {
+  DiskRecorder recorder;
+  const std::shared_ptr<Pool> pool = open_with_lists();
+  recorder.hold_syncs(journal_name());
+  std::future<void> durable =
+      std::async(std::launch::async, [&] { append(*pool, 0, 0, Promise::durable); });
+  recorder.wait_for_held_sync();
+  std::future<void> relaxed = std::async(std::launch::async, [&] {
+    for (int64_t item = 0; item < kChanges; ++item) append(*pool, 1, item, Promise::written);
+  });
+  EXPECT_EQ(relaxed.wait_for(kLongest), std::future_status::ready);
+  EXPECT_EQ(durable.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  recorder.release_syncs();
+  durable.get();
+  relaxed.get();
+  pool->close();
+}
+
+// What a sync that has begun says nothing of, the next one does.
+TEST_F(JournalGroup, ACommitAfterARelaxedOneWaitsForItsOwnSync) {
+  DiskRecorder recorder;
+  const std::shared_ptr<Pool> pool = open_with_lists();
+  recorder.hold_syncs(journal_name());
+  std::future<void> first =
+      std::async(std::launch::async, [&] { append(*pool, 0, 0, Promise::durable); });
+  recorder.wait_for_held_sync();
+  append(*pool, 1, 0, Promise::written);
+  std::future<size_t> second = std::async(std::launch::async, [&] {
+    append(*pool, 2, 0, Promise::durable);
+    return recorder.add({DiskEvent::Kind::acknowledged, "", 2, {}});
+  });
+  recorder.release_syncs();
+  first.get();
+  const size_t told = second.get();
+  pool->close();
+  const std::vector<DiskEvent> events = recorder.take();
+  const auto is_of = [&](size_t event, DiskEvent::Kind kind) {
+    return events[event].path == journal_name() && events[event].kind == kind;
+  };
+  size_t written = told;
+  while (!is_of(written, DiskEvent::Kind::write)) --written;
+  size_t ended = told;
+  while (!is_of(ended, DiskEvent::Kind::sync_ended)) --ended;
+  EXPECT_GT(events[ended].offset, written) << "that sync began before the record was written";
+}
+
+TEST_F(JournalGroup, AShortWaitKeepsTheInterpretersLock) {
+  limit_ = uint64_t{64} << 20;
+  const std::shared_ptr<Pool> pool = open_with_lists();
+  const heap::WaitHook before = heap::wait_hook();
+  heap::set_wait_hook({count_wait, end_wait, check_nothing});
+  let_go = 0;
+  append(*pool, 0, 0, Promise::written);
+  EXPECT_EQ(let_go, 0);
+  pool->begin(-1, Promise::written);
+  heap::mutate(*pool, [&](Operation& op) {
+    for (int64_t item = 0; item < 10'000; ++item)
+      object::list::append(op, list_of(op.pool(), 1), integer(item));
+  });
+  pool->commit();
+  EXPECT_EQ(let_go, 1);
+  append(*pool, 0, 1, Promise::durable);
+  EXPECT_EQ(let_go, 2);
+  heap::set_wait_hook(before);
+  pool->close();
 }
 
 TEST_F(JournalGroup, ARecordOfManyThatIsNotSyncedIsNoticed) {

@@ -89,6 +89,8 @@ class Backend {
   //   forget   what was flushed there need not be recorded: the blocks, ascending, never came to be
   //   cut      ends a commit: REQUIRES that the caller owns the pool and no transaction is open.
   //            Throws Error(os) if the backend has failed.
+  //   try_wait the same for a commit that is promised to be written, if that neither waits nor
+  //            takes long; otherwise false. Throws Error(os).
   //   wait     returns when the commit has what is promised. Throws Error(os).
   //   turns    of those that come back in turn: each has a Turn from before its wait until it has
   //            the locks that it wants
@@ -104,6 +106,7 @@ class Backend {
   virtual void admit() {}
   virtual void forget(const std::vector<Bytes>&) noexcept {}
   virtual Ticket cut() { return 0; }
+  virtual bool try_wait(Ticket) { return true; }
   virtual void wait(Ticket, Promise, Back) {}
   virtual std::shared_ptr<Turns> turns() const noexcept { return nullptr; }
   virtual void settle() {}

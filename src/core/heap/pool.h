@@ -268,6 +268,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void restore_transaction() noexcept;
   PendingCommit finish_transaction();
   PendingCommit pending(backend::Ticket ticket) noexcept;
+  bool await_briefly(const PendingCommit& commit, backend::Promise promise);
   using Extent = std::pair<Offset, uint64_t>;
   void forget(const std::vector<Extent>& blocks);
   void forget(const std::vector<Action>& reservations) noexcept;

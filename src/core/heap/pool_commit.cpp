@@ -100,10 +100,19 @@ PendingCommit Pool::cut_commit() {
   }
 }
 
+// False if it would take a while.
+bool Pool::await_briefly(const PendingCommit& commit, backend::Promise promise) try {
+  if (commit.ticket_ == 0) return true;
+  return promise == backend::Promise::written && file_->backend().try_wait(commit.ticket_);
+} catch (const Error& error) {
+  break_off(error);
+  throw;
+}
+
 void Pool::await(PendingCommit commit, backend::Promise promise) {
-  if (commit.ticket_ == 0) return;
+  if (await_briefly(commit, promise)) return;
   const WaitHook hook = wait_hook();
-  const bool waits = promise == backend::Promise::durable && hook.before != nullptr;
+  const bool waits = hook.before != nullptr;
   std::optional<Error> failure;
   {
     const backend::Turn turn(turns_.get());

@@ -22,6 +22,7 @@ namespace {
 using heap::Operation;
 using heap::Type;
 
+constexpr size_t kMostKeys = 1024;                // hashed before the first of them is stored
 constexpr uint64_t kMostCellsInStep = 64 * 1024;  // so that no step of freeing takes long
 
 // Stores the containers of a graph that can be reached from one of them: first all of them empty,
@@ -107,31 +108,31 @@ class GraphStore {
   }
 
   void fill_dict(const Node& node) {
-    const std::vector<Key>& keys = keys_of(node, 2);
-    dict::in_turn(op_, node.stored, keys, [&](size_t i) {
-      dict::fill_fresh(op_, node.stored, keys[i], make_cell(op_, node.items[2 * i + 1]));
+    fill(node, 2, [&](const Key& key, size_t item) {
+      dict::fill_fresh(op_, node.stored, key, make_cell(op_, node.items[item + 1]));
     });
   }
 
   void fill_set(const Node& node) {
-    const std::vector<Key>& keys = keys_of(node, 1);
-    dict::in_turn(op_, node.stored, keys,
-                  [&](size_t i) { set::fill_fresh(op_, node.stored, keys[i]); });
+    fill(node, 1, [&](const Key& key, size_t) { set::fill_fresh(op_, node.stored, key); });
   }
 
-  // Of every so many items the first.
-  const std::vector<Key>& keys_of(const Node& node, size_t step) {
-    keys_.clear();
-    keys_.reserve(node.items.size() / step);
-    for (size_t i = 0; i < node.items.size(); i += step)
-      keys_.emplace_back(op_.pool(), node.items[i]);
-    return keys_;
+  // Calls add() for the key at the beginning of every so many items, a batch of keys at a time.
+  template <class Add>
+  void fill(const Node& node, size_t step, Add add) {
+    for (size_t next = 0; next < node.items.size();) {
+      const size_t from = next;
+      keys_.clear();
+      for (; next < node.items.size() && keys_.size() < kMostKeys; next += step)
+        keys_.emplace_back(op_.pool(), node.items[next]);
+      dict::in_turn(op_, node.stored, keys_, [&](size_t i) { add(keys_[i], from + step * i); });
+    }
   }
 
   Operation& op_;
   std::vector<Node*> nodes_;
   std::vector<uint64_t> cells_;
-  std::vector<Key> keys_;
+  std::vector<Key> keys_;  // of a batch
   std::string_view class_name_;
   uint64_t class_id_ = 0;
 };

@@ -79,7 +79,7 @@ void Journal::run_thread() noexcept {
 // Writes a checkpoint if one is due; otherwise syncs what was committed relaxed, which a checkpoint
 // does too.
 void Journal::work(Lock& lock) {
-  if (!due_ && cut_ > durable_ && !writing_) lead(lock, Promise::durable);
+  if (!due_ && cut_ > durable_ && !syncing_) lead(lock);
   if (!due_ || stop_ || failed_) return;
   lock.unlock();
   const bool done = write_checkpoint();
@@ -110,8 +110,9 @@ bool Journal::write_checkpoint() {
   if (!write_batches()) return false;
   try {
     if (holds(Rule::pages_are_synced_before_records_retire)) pool_->sync();
-    const Lock lock(mutex_);
     journal_->retire();
+    const Lock lock(mutex_);
+    journal_->give_back();
   } catch (const Error& error) {
     // Whatever the reason: what was to be synced is unknown, and another sync would say that all is
     // well.

@@ -1,5 +1,6 @@
 // Group commit: of the threads that wait for their records one leads, which writes and syncs what
-// all of them have cut, while the next records are being cut.
+// all of them have cut, while the next records are being cut. Who needs its record written only
+// waits for no sync: it writes what is pending itself, also while another one is being synced.
 #include <algorithm>
 #include <chrono>
 #include <new>
@@ -16,64 +17,62 @@ constexpr auto kLongestHold = std::chrono::seconds(2);
 
 constexpr auto kLongestGathering = std::chrono::milliseconds(1);
 
+// Written within some 20 us.
+constexpr size_t kFewBytes = size_t{64} << 10;
+
 }  // namespace
 
-// Calls those who have what they wait for, or gives them their turns, and calls one of the others
-// to lead. Returns how many the former were.
-size_t Journal::call_waiters() noexcept {
-  size_t served = 0;
+// Calls those who have what they wait for, or gives them their turns, and calls one of those who
+// wait for that kind of promise to lead. Returns how many of the former wanted a sync.
+size_t Journal::call_waiters(Promise next) noexcept {
+  const size_t waited = waiting_;
+  bool takes_turns = false;
+  Waiter** leader = nullptr;
   for (Waiter** place = &waiters_; *place != nullptr;) {
     Waiter& waiter = **place;
-    if (failed_ || is_done(waiter.ticket, waiter.promise)) {
-      *place = waiter.next;
-      if (waiter.back == Back::in_turn) {
-        turns_->add(waiter.sleeper);
-      } else {
-        waiter.sleeper.call();
-      }
-      ++served;
-    } else {
+    if (!failed_ && !is_done(waiter.ticket, waiter.promise)) {
+      if (leader == nullptr && waiter.promise == next) leader = place;
       place = &waiter.next;
+      continue;
+    }
+    leave(place);
+    if (waiter.back == Back::in_turn) {
+      turns_->add(waiter.sleeper);
+      takes_turns = true;
+    } else {
+      waiter.sleeper.call();
     }
   }
-  waiting_ -= served;
-  turns_->next();
-  if (waiters_ != nullptr) {
-    --waiting_;
-    std::exchange(waiters_, waiters_->next)->sleeper.call();
-  }
+  const size_t served = waited - waiting_;
+  if (takes_turns) turns_->next();
+  if (leader != nullptr) leave(leader).sleeper.call();
   return served;
 }
 
-// Whoever committed together the last time is about to do so again: waiting a little for them all
-// is quicker than one more sync for the late ones.
-void Journal::gather(Lock& lock) {
-  if (together_ == 1) return;
-  writing_ = true;
-  gathered_.wait_for(lock, std::min<Clock::duration>(sync_time_ / 2, kLongestGathering),
-                     [this] { return waiting_ + 1 >= together_; });
-  writing_ = false;
+Journal::Waiter& Journal::leave(Waiter** place) noexcept {
+  Waiter& waiter = **place;
+  *place = waiter.next;
+  if (waiter.promise == Promise::durable) --waiting_;
+  return waiter;
 }
 
 // Waits until it is called, for one reason or another.
 void Journal::follow(Lock& lock, Waiter& waiter) {
   waiter.next = std::exchange(waiters_, &waiter);
-  if (++waiting_ + 1 >= together_) gathered_.notify_one();
+  if (waiter.promise == Promise::durable && ++waiting_ + 1 >= together_) leader_.notify_one();
   lock.unlock();
   waiter.sleeper.sleep();
   lock.lock();
 }
 
-// Writes records, after the new blocks that they are about, and syncs if that was promised. Returns
-// why it failed. REQUIRES: writing_, and the mutex is not held.
-std::optional<Error> Journal::write_out(const std::vector<Write>& writes, bool sync_pool,
-                                        Promise promise) noexcept {
+// Writes records, after the new blocks that they are about. Returns why it failed. REQUIRES:
+// writing_, and the mutex is not held.
+std::optional<Error> Journal::write_records(DiskFile& disk, const std::vector<Write>& writes,
+                                            bool sync_pool) noexcept {
   try {
     if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record)) pool_->sync();
-    DiskFile& disk = journal_->disk();
     for (const Write& write : writes)
       disk.write(write.bytes.data(), write.bytes.size(), write.offset);
-    if (promise == Promise::durable && holds(Rule::records_are_synced)) disk.sync();
     return std::nullopt;
   } catch (const Error& error) {
     return error;
@@ -82,25 +81,67 @@ std::optional<Error> Journal::write_out(const std::vector<Write>& writes, bool s
   }
 }
 
-// Writes what is pending, for all who wait for it. Called and left with the mutex held, which it
-// lets go meanwhile.
-void Journal::lead(Lock& lock, Promise promise) {
-  if (promise == Promise::durable) gather(lock);
-  const auto begun = Clock::now();
+// Writes what is pending, for all who wait for that. Called and left with the mutex held, which is
+// let go meanwhile. REQUIRES: nobody is writing.
+void Journal::write_pending(Lock& lock) {
   const std::vector<Write> writes = std::exchange(pending_, {});
   const uint64_t target = cut_;
   const bool sync_pool = std::exchange(pool_unsynced_, false);
+  DiskFile& disk = journal_->disk();
   writing_ = true;
   lock.unlock();
-  const std::optional<Error> error = write_out(writes, sync_pool, promise);
+  const std::optional<Error> error = write_records(disk, writes, sync_pool);
   lock.lock();
   writing_ = false;
+  leader_.notify_one();
   if (error) return fail(*error);
   written_ = target;
-  if (promise == Promise::durable) durable_ = target;
-  const size_t called = call_waiters();
-  if (promise != Promise::durable) return;
-  together_ = called + 1;
+  call_waiters(Promise::written);
+}
+
+// Whoever committed together the last time is about to do so again: waiting a little for them all
+// is quicker than one more sync for the late ones.
+void Journal::gather(Lock& lock) {
+  if (together_ == 1) return;
+  leader_.wait_for(lock, std::min<Clock::duration>(sync_time_ / 2, kLongestGathering),
+                   [this] { return waiting_ + 1 >= together_; });
+}
+
+// Why it failed. REQUIRES: syncing_, and the mutex is not held.
+std::optional<Error> Journal::sync_records(DiskFile& disk) noexcept {
+  try {
+    if (holds(Rule::records_are_synced)) disk.sync();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return no_memory_;
+  }
+}
+
+// Writes what is pending and syncs it, for all who wait for that; as above. REQUIRES: nobody is
+// syncing.
+void Journal::lead(Lock& lock) {
+  syncing_ = true;
+  gather(lock);
+  const auto begun = Clock::now();
+  leader_waits_ = true;
+  leader_.wait(lock, [this] { return !writing_; });
+  leader_waits_ = false;
+  if (!failed_ && written_ != cut_) write_pending(lock);
+  std::optional<Error> error;
+  const uint64_t target = written_;
+  if (!failed_) {
+    DiskFile& disk = journal_->disk();
+    lock.unlock();
+    error = sync_records(disk);
+    lock.lock();
+  }
+  syncing_ = false;
+  if (error) return fail(*error);
+  if (failed_) return;
+  durable_ = target;
+  together_ = call_waiters(Promise::durable) + 1;
   sync_time_ = Clock::now() - begun;
 }
 
@@ -110,23 +151,41 @@ void Journal::wait(Ticket ticket, Promise promise, Back back) {
   Waiter self{.ticket = ticket, .promise = promise, .back = back, .sleeper = {}};
   while (!is_done(ticket, promise)) {
     check_not_failed(lock);
-    if (writing_) {
+    if (promise == Promise::durable ? syncing_ : !may_write()) {
       follow(lock, self);
+    } else if (promise == Promise::durable) {
+      lead(lock);
     } else {
-      lead(lock, promise);
+      write_pending(lock);
     }
   }
   hold_back(lock);
 }
 
+bool Journal::try_wait(Ticket ticket) {
+  if (ticket == 0) return true;
+  Lock lock(mutex_);
+  if (!is_done(ticket, Promise::written)) {
+    check_not_failed(lock);
+    size_t bytes = 0;
+    for (const Write& write : pending_) bytes += write.bytes.size();
+    if (!may_write() || pool_unsynced_ || bytes > kFewBytes) return false;
+    write_pending(lock);
+    check_not_failed(lock);
+  }
+  return has_room();
+}
+
+// Of what was committed and is not in the pool's file, or nobody will make any.
+bool Journal::has_room() const noexcept {
+  return failed_ || stop_ || !thread_ || (dirty_ <= limits_.most && !journal_->is_short());
+}
+
 // Whoever commits faster than checkpoints are written waits for them, and lets others come back.
 void Journal::hold_back(Lock& lock) {
-  const auto has_room = [this] {
-    return failed_ || stop_ || (dirty_ <= limits_.most && !journal_->is_short());
-  };
-  if (has_room() || !thread_ || std::this_thread::get_id() == thread_->get_id()) return;
+  if (has_room() || std::this_thread::get_id() == thread_->get_id()) return;
   turns_->next();
-  changed_.wait_for(lock, kLongestHold, has_room);
+  changed_.wait_for(lock, kLongestHold, [this] { return has_room(); });
 }
 
 }  // namespace nvm::backend::journal

@@ -267,7 +267,7 @@ bool Journal::fill(void* to, const void* from, size_t length) {
 void Journal::write_direct(Lock& lock) {
   const bool all_durable = durable_ == cut_;
   Pages pages = direct_.units();
-  std::sort(pages.begin(), pages.end());
+  sort_units(pages);
   std::erase_if(pages, [&](uint64_t page) {
     if (all_durable && may_be_direct(page)) return false;
     lines_.mark(page * kPage, kPage);
@@ -313,13 +313,13 @@ void Journal::fail(const Error& error) noexcept {
     }
   }
   changed_.notify_all();
-  call_waiters();
+  call_waiters(Promise::durable);
 }
 
 void Journal::fail_without_memory() noexcept {
   if (!failed_) failed_.emplace(no_memory_);
   changed_.notify_all();
-  call_waiters();
+  call_waiters(Promise::durable);
 }
 
 Ticket Journal::cut() {

@@ -33,7 +33,8 @@
 //
 // Group commit: cut() only copies. The first who waits writes and syncs what has been cut until
 // then, for all; who comes meanwhile waits for that, then the next one does the same. So a commit
-// may be cut while the one before is being synced.
+// may be cut while the one before is being synced. Relaxed commits are written meanwhile, too: they
+// wait for no sync.
 //
 // Threads: flush() and cut() by the owner of the pool; wait() by any; one thread of its own writes
 // checkpoints, and syncs what was committed relaxed.
@@ -105,6 +106,7 @@ class Journal final : public Backend {
   void admit() override;
   void forget(const std::vector<Bytes>& blocks) noexcept override;
   Ticket cut() override;
+  bool try_wait(Ticket ticket) override;
   void wait(Ticket ticket, Promise promise, Back back) override;
   std::shared_ptr<Turns> turns() const noexcept override { return turns_; }
   void settle() override;
@@ -146,12 +148,17 @@ class Journal final : public Backend {
   bool is_done(Ticket ticket, Promise promise) const {
     return (promise == Promise::durable ? durable_ : written_) >= ticket;
   }
-  void lead(Lock& lock, Promise promise);
-  std::optional<Error> write_out(const std::vector<Write>& writes, bool sync_pool,
-                                 Promise promise) noexcept;
+  bool may_write() const { return !writing_ && !leader_waits_; }
+  void write_pending(Lock& lock);
+  std::optional<Error> write_records(DiskFile& disk, const std::vector<Write>& writes,
+                                     bool sync_pool) noexcept;
+  void lead(Lock& lock);
   void gather(Lock& lock);
+  std::optional<Error> sync_records(DiskFile& disk) noexcept;
   void follow(Lock& lock, Waiter& waiter);
-  size_t call_waiters() noexcept;
+  size_t call_waiters(Promise next) noexcept;
+  Waiter& leave(Waiter** place) noexcept;
+  bool has_room() const noexcept;
   void hold_back(Lock& lock);
 
   void start_thread();
@@ -221,18 +228,20 @@ class Journal final : public Backend {
   std::condition_variable changed_;
   std::unique_ptr<JournalFile> journal_;
   std::vector<Write> pending_;
-  uint64_t cut_ = 0;                  // sequence numbers: of the last record cut,
-  uint64_t written_ = 0;              // of the last one written,
-  uint64_t durable_ = 0;              // of the last one on stable storage
-  bool pool_unsynced_ = false;        // the pool's file was written to for the next record
-  bool writing_ = false;              // somebody writes or syncs the journal, without the mutex
-  Waiter* waiters_ = nullptr;         // the newest
-  size_t waiting_ = 0;                // how many they are
-  std::condition_variable gathered_;  // there are as many of them as the leader waits for
-  size_t together_ = 1;               // commits that the last sync served
-  Clock::duration sync_time_{};       // of that sync
-  size_t dirty_ = 0;                  // pages that the next checkpoints will write or give back
-  bool due_ = false;                  // a checkpoint should be written
+  uint64_t cut_ = 0;                // sequence numbers: of the last record cut,
+  uint64_t written_ = 0;            // of the last one written,
+  uint64_t durable_ = 0;            // of the last one on stable storage
+  bool pool_unsynced_ = false;      // the pool's file was written to for the next record
+  bool writing_ = false;            // somebody writes to the journal, without the mutex
+  bool syncing_ = false;            // somebody, the leader, syncs it, or is about to
+  bool leader_waits_ = false;       // to write: nobody else begins to
+  std::condition_variable leader_;  // what the leader waits for has happened
+  Waiter* waiters_ = nullptr;       // the newest
+  size_t waiting_ = 0;              // how many of them want a sync
+  size_t together_ = 1;             // commits that the last sync served
+  Clock::duration sync_time_{};     // of that sync
+  size_t dirty_ = 0;                // pages that the next checkpoints will write or give back
+  bool due_ = false;                // a checkpoint should be written
   bool stop_ = false;
   std::optional<Error> failed_;
   Quietly quietly_;

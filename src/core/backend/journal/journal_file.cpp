@@ -210,7 +210,9 @@ void JournalFile::retire() {
   header_.first_generation = generation_;
   header_.first_sequence = first_sequence_;
   write_header();
-  // Room beyond the halves is given back as soon as no record uses it.
+}
+
+void JournalFile::give_back() {
   std::vector<Extent>& retired = away_[(generation_ + 1) & 1];
   if (retired.empty()) return;
   retired.clear();

@@ -66,9 +66,11 @@ class JournalFile {
   // The following records are of the next generation. REQUIRES: the one before the present one is
   // retired.
   void begin_generation();
-  // Drops all generations before the present one, and syncs. REQUIRES: what they hold is in the
-  // pool's file, durably.
+  // Drops all generations before the present one, and syncs; records may be appended and written
+  // meanwhile. REQUIRES: what they hold is in the pool's file, durably.
   void retire();
+  // Room beyond the halves is given back as soon as no record uses it. REQUIRES: they are retired.
+  void give_back();
 
  private:
   uint64_t half_begin(uint64_t generation) const noexcept {

@@ -78,11 +78,16 @@ void widen(Operation& op, Table& table) {
   op.free(before.body());
 }
 
-// Returns the slot, to be told to written().
-uint64_t* put_slot(const Slots& slots, uint32_t hash, uint64_t number) {
+uint64_t* blank_slot(const Slots& slots, uint32_t hash) {
   uint64_t* slot = slots.first(hash);
   for (uint64_t step = 0; *slot != 0; slot = slots.next(slot))
     if (++step == slots.count) throw_corrupt("a dict has more entries than it says");
+  return slot;
+}
+
+// Returns the slot, to be told to written().
+uint64_t* put_slot(const Slots& slots, uint32_t hash, uint64_t number) {
+  uint64_t* const slot = blank_slot(slots, hash);
   pmem::store(slot, slot_word(hash, number));
   return slot;
 }
@@ -140,8 +145,7 @@ bool clogged(const Table& table, uint32_t hash, const Probe& probe) {
 void store_slot(Operation& op, Table& table, uint32_t hash, Probe probe, bool careful) {
   if (clogged(table, hash, probe)) {
     renew_index(op, table, index_for(table.used() + 1));
-    op.written(put_slot(table.slots(), hash, table.used()), sizeof(uint64_t));
-    return;
+    probe = {.blank = blank_slot(table.slots(), hash)};
   }
   const bool avoid_log = careful && probe.blank != nullptr;
   uint64_t* const slot = avoid_log || probe.stale == nullptr ? probe.blank : probe.stale;
@@ -191,14 +195,15 @@ void make_room_for(Operation& op, Table& table, uint64_t additional) {
 
 void renew_index(Operation& op, Table& table, unsigned log2) {
   const Offset before = table.index();
-  const Offset index = allocate_zeroed(op, index_bytes(log2));
+  const uint64_t bytes = index_bytes(log2);
+  const Offset index = allocate_zeroed(op, bytes);
   table.set_index(index, log2);
   for (uint64_t number = 0; number < table.used(); ++number) {
     prefetch_ahead(table.slots(), table, number);
     const Entry* const entry = table.entry(number);
     if (!table.value(entry).blank()) put_slot(table.slots(), hash_of_mark(entry->mark), number);
   }
-  op.written(op.at<char>(index, index_bytes(log2)), index_bytes(log2));
+  op.written(op.at<char>(index, bytes), bytes);
   op.free(before);
 }
 

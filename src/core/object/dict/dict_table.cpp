@@ -100,7 +100,7 @@ void Table::prefetch(std::span<const Key> keys) const {
   for (const Key& key : keys) slots_.prefetch(key.hash());
   for (const Key& key : keys) {
     const uint64_t word = pmem::load(slots_.first(key.hash()));
-    if (word == 0 || static_cast<uint32_t>(word) != key.hash()) continue;
+    if (static_cast<uint32_t>(word) != key.hash()) continue;
     if (const uint64_t number = number_of_slot(word); number < used_)
       __builtin_prefetch(entry(number), 1);
   }
