@@ -89,9 +89,9 @@ class Backend {
   //   forget   what was flushed there need not be recorded: the blocks, ascending, never came to be
   //   cut      ends a commit: REQUIRES that the caller owns the pool and no transaction is open.
   //            Throws Error(os) if the backend has failed.
-  //   try_wait the same for a commit that is promised to be written, if that neither waits nor
-  //            takes long; otherwise false. Throws Error(os).
   //   wait     returns when the commit has what is promised. Throws Error(os).
+  //   try_wait the same where it is promised to be written, if that neither waits nor takes long;
+  //            otherwise it returns false
   //   turns    of those that come back in turn: each has a Turn from before its wait until it has
   //            the locks that it wants
   //   settle   in a new pool that has no name yet: what was stored so far is in its file itself.
@@ -106,8 +106,8 @@ class Backend {
   virtual void admit() {}
   virtual void forget(const std::vector<Bytes>&) noexcept {}
   virtual Ticket cut() { return 0; }
-  virtual bool try_wait(Ticket) { return true; }
   virtual void wait(Ticket, Promise, Back) {}
+  virtual bool try_wait(Ticket) { return true; }
   virtual std::shared_ptr<Turns> turns() const noexcept { return nullptr; }
   virtual void settle() {}
   virtual void finish() {}

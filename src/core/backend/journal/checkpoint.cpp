@@ -108,18 +108,10 @@ bool Journal::is_quiet(const std::function<void()>& work) {
 bool Journal::write_checkpoint() {
   if (!underway_ && !begin_checkpoint()) return false;
   if (!write_batches()) return false;
-  try {
-    if (holds(Rule::pages_are_synced_before_records_retire)) pool_->sync();
-    journal_->retire();
-    const Lock lock(mutex_);
-    journal_->give_back();
-  } catch (const Error& error) {
-    // Whatever the reason: what was to be synced is unknown, and another sync would say that all is
-    // well.
-    const Lock lock(mutex_);
-    fail(error);
-    throw;
-  }
+  if (holds(Rule::pages_are_synced_before_records_retire))
+    sync_alone(pool_sync_, [this] { pool_->sync(); });
+  sync_alone(journal_sync_, [this] { journal_->retire(); });
+  give_back_room();
   underway_ = false;
   for (const uint64_t page : std::exchange(checkpoint_, {})) private_.mark_unit(page);
   return is_quiet([this] {
@@ -128,6 +120,17 @@ bool Journal::write_checkpoint() {
     living_.clear();
     changed_.notify_all();
   });
+}
+
+// If that fails, what has become of the journal's end is unknown.
+void Journal::give_back_room() {
+  const Lock lock(mutex_);
+  try {
+    journal_->give_back();
+  } catch (const Error& error) {
+    fail(error);
+    throw;
+  }
 }
 
 // Up to the exchange of the sets all is as it was, if there is no memory; from then on a checkpoint

@@ -3,6 +3,7 @@
 // waits for no sync: it writes what is pending itself, also while another one is being synced.
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <new>
 #include <optional>
 
@@ -65,12 +66,35 @@ void Journal::follow(Lock& lock, Waiter& waiter) {
   lock.lock();
 }
 
+// A file is synced by one thread at a time, and by nobody once that has failed: the kernel tells of
+// a page that it could not write once, so that the next sync would say that all is well. Throws
+// Error(os); the journal has failed then. REQUIRES: the mutex is not held.
+void Journal::sync_alone(std::mutex& alone, const std::function<void()>& sync) {
+  const std::lock_guard others(alone);
+  {
+    const Lock lock(mutex_);
+    check_not_failed(lock);
+  }
+  try {
+    sync();
+  } catch (const Error& error) {
+    const Lock lock(mutex_);
+    fail(error);
+    throw;
+  } catch (const std::bad_alloc&) {
+    const Lock lock(mutex_);
+    fail_without_memory();
+    throw;
+  }
+}
+
 // Writes records, after the new blocks that they are about. Returns why it failed. REQUIRES:
 // writing_, and the mutex is not held.
 std::optional<Error> Journal::write_records(DiskFile& disk, const std::vector<Write>& writes,
                                             bool sync_pool) noexcept {
   try {
-    if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record)) pool_->sync();
+    if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record))
+      sync_alone(pool_sync_, [this] { pool_->sync(); });
     for (const Write& write : writes)
       disk.write(write.bytes.data(), write.bytes.size(), write.offset);
     return std::nullopt;
@@ -95,6 +119,7 @@ void Journal::write_pending(Lock& lock) {
   writing_ = false;
   leader_.notify_one();
   if (error) return fail(*error);
+  if (failed_) return;  // meanwhile, which all who wait have been told
   written_ = target;
   call_waiters(Promise::written);
 }
@@ -110,7 +135,7 @@ void Journal::gather(Lock& lock) {
 // Why it failed. REQUIRES: syncing_, and the mutex is not held.
 std::optional<Error> Journal::sync_records(DiskFile& disk) noexcept {
   try {
-    if (holds(Rule::records_are_synced)) disk.sync();
+    if (holds(Rule::records_are_synced)) sync_alone(journal_sync_, [&] { disk.sync(); });
     return std::nullopt;
   } catch (const Error& error) {
     return error;

@@ -34,10 +34,10 @@
 // Group commit: cut() only copies. The first who waits writes and syncs what has been cut until
 // then, for all; who comes meanwhile waits for that, then the next one does the same. So a commit
 // may be cut while the one before is being synced. Relaxed commits are written meanwhile, too: they
-// wait for no sync.
+// wait for no sync, but where the kernel stores to no page that is being written back (btrfs).
 //
-// Threads: flush() and cut() by the owner of the pool; wait() by any; one thread of its own writes
-// checkpoints, and syncs what was committed relaxed.
+// Threads: flush() and cut() by the owner of the pool; wait() and try_wait() by any; one thread of
+// its own writes checkpoints, and syncs what was committed relaxed.
 #pragma once
 
 #include <array>
@@ -152,6 +152,7 @@ class Journal final : public Backend {
   void write_pending(Lock& lock);
   std::optional<Error> write_records(DiskFile& disk, const std::vector<Write>& writes,
                                      bool sync_pool) noexcept;
+  void sync_alone(std::mutex& alone, const std::function<void()>& sync);
   void lead(Lock& lock);
   void gather(Lock& lock);
   std::optional<Error> sync_records(DiskFile& disk) noexcept;
@@ -173,6 +174,7 @@ class Journal final : public Backend {
   bool offer_free_blocks();
   bool offer_holes();
   bool punch_some(uint64_t& from);
+  void give_back_room();
   bool write_batches();
   void copy_batch(size_t from, std::vector<char>& to) const;
   void write_batch(size_t from, const std::vector<char>& bytes);
@@ -222,6 +224,10 @@ class Journal final : public Backend {
   Pages checkpoint_;         // its pages, ascending
   size_t checkpointed_ = 0;  // of them, so many are written
   bool underway_ = false;    // begun, and not ended for want of room
+
+  // Held while a file is synced; taken before mutex_.
+  std::mutex pool_sync_;
+  std::mutex journal_sync_;
 
   // guarded by mutex_
   mutable std::mutex mutex_;
