@@ -1,4 +1,4 @@
-#include "backend/sort_units.h"
+#include "backend/journal/sort_units.h"
 
 #include <gtest/gtest.h>
 

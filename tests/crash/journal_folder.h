@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "backend/journal/journal_file.h"
 #include "crash/workload.h"
@@ -36,6 +37,20 @@ class JournalFolder : public ::testing::Test {
     options.backend = backend::Kind::journal;
     options.promise = promise_;
     return Pool::open(options, object::initialize, object::destroy);
+  }
+
+  // With a list of lists as its root.
+  std::shared_ptr<Pool> open_with_lists(uint64_t lists) const {
+    std::shared_ptr<Pool> pool = open();
+    assign_root([lists](Values& v) {
+      std::vector<Value> all;
+      for (uint64_t i = 0; i < lists; ++i) all.push_back(v.list({}));
+      return v.list(all);
+    })(*pool);
+    return pool;
+  }
+  static Offset list_of(Pool& pool, uint64_t number) {
+    return object::list::get(pool, root_object(pool), number).offset();
   }
 
   backend::Promise promise_ = backend::Promise::durable;

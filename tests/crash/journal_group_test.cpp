@@ -32,20 +32,6 @@ void check_nothing() {}
 
 class JournalGroup : public JournalCrash {
  protected:
-  static Offset list_of(Pool& pool, uint64_t thread) {
-    return object::list::get(pool, root_object(pool), thread).offset();
-  }
-
-  std::shared_ptr<Pool> open_with_lists() {
-    std::shared_ptr<Pool> pool = open();
-    assign_root([](Values& v) {
-      std::vector<Value> lists;
-      for (uint64_t thread = 0; thread < kThreads; ++thread) lists.push_back(v.list({}));
-      return v.list(lists);
-    })(*pool);
-    return pool;
-  }
-
   static void append(Pool& pool, uint64_t thread, int64_t item, Promise promise) {
     pool.begin(-1, promise);
     heap::mutate(pool, [&](Operation& op) {
@@ -60,7 +46,7 @@ class JournalGroup : public JournalCrash {
 
   // The list of each thread counts up from 0.
   void run_threads() {
-    std::shared_ptr<Pool> pool = open_with_lists();
+    std::shared_ptr<Pool> pool = open_with_lists(kThreads);
     pool->close();
     before_ = {{pool_path(), SparseFile::read(pool_path())}};
 
@@ -129,7 +115,7 @@ TEST_F(JournalGroup, ThreadsOfBothPromisesFindWhatTheyWereTold) {
 
 TEST_F(JournalGroup, ARelaxedCommitWaitsForNoSync) {
   DiskRecorder recorder;
-  const std::shared_ptr<Pool> pool = open_with_lists();
+  const std::shared_ptr<Pool> pool = open_with_lists(kThreads);
   recorder.hold_syncs(journal_name());
   std::future<void> durable =
       std::async(std::launch::async, [&] { append(*pool, 0, 0, Promise::durable); });
@@ -148,7 +134,7 @@ TEST_F(JournalGroup, ARelaxedCommitWaitsForNoSync) {
 // What a sync that has begun says nothing of, the next one does.
 TEST_F(JournalGroup, ACommitAfterARelaxedOneWaitsForItsOwnSync) {
   DiskRecorder recorder;
-  const std::shared_ptr<Pool> pool = open_with_lists();
+  const std::shared_ptr<Pool> pool = open_with_lists(kThreads);
   recorder.hold_syncs(journal_name());
   std::future<void> first =
       std::async(std::launch::async, [&] { append(*pool, 0, 0, Promise::durable); });
@@ -175,7 +161,7 @@ TEST_F(JournalGroup, ACommitAfterARelaxedOneWaitsForItsOwnSync) {
 
 TEST_F(JournalGroup, AShortWaitKeepsTheInterpretersLock) {
   limit_ = uint64_t{64} << 20;
-  const std::shared_ptr<Pool> pool = open_with_lists();
+  const std::shared_ptr<Pool> pool = open_with_lists(kThreads);
   const heap::WaitHook before = heap::wait_hook();
   heap::set_wait_hook({count_wait, end_wait, check_nothing});
   let_go = 0;

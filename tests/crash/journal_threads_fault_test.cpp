@@ -109,20 +109,6 @@ class JournalThreadsFault : public JournalFolder {
 
   bool is_of_journal(const std::string& path) const { return path != pool_path(); }
 
-  std::shared_ptr<Pool> open_with_lists() const {
-    std::shared_ptr<Pool> pool = open();
-    assign_root([](Values& v) {
-      std::vector<Value> lists;
-      for (uint64_t thread = 0; thread < kThreads; ++thread) lists.push_back(v.list({}));
-      return v.list(lists);
-    })(*pool);
-    return pool;
-  }
-
-  static Offset list_of(Pool& pool, uint64_t thread) {
-    return object::list::get(pool, root_object(pool), thread).offset();
-  }
-
   // Goes on counting in that thread's list.
   static void count_on(Pool& pool, uint64_t thread, uint64_t numbers, Promise promise) {
     pool.begin(-1, promise);
@@ -160,7 +146,7 @@ class JournalThreadsFault : public JournalFolder {
   // A relaxed commit of so many numbers is being written while another one's sync fails.
   void expect_refused_after_another_ones_sync(uint64_t numbers) {
     Watch watch;
-    const std::shared_ptr<Pool> pool = open_with_lists();
+    const std::shared_ptr<Pool> pool = open_with_lists(kThreads);
     Event sync_begun;
     Event write_begun;
     Event sync_failed;
@@ -201,7 +187,7 @@ TEST_F(JournalThreadsFault, ALongRelaxedCommitIsRefusedAfterAnotherOnesSync) {
 
 // The checkpoint's own sync may say that all is well: the kernel has told the other one.
 TEST_F(JournalThreadsFault, ACheckpointRetiresNothingAfterAnotherOnesSyncOfThePool) {
-  open_with_lists()->close();
+  open_with_lists(kThreads)->close();
   Watch watch;
   const std::shared_ptr<Pool> pool = open();
   const std::thread::id committing = std::this_thread::get_id();
@@ -259,7 +245,7 @@ TEST_F(JournalThreadsFault, WhateverFailsNobodyHangsAndNothingPromisedIsLost) {
     std::atomic<bool> has_failed = false;
     {
       Watch watch;
-      const std::shared_ptr<Pool> pool = open_with_lists();
+      const std::shared_ptr<Pool> pool = open_with_lists(kThreads);
       std::atomic<uint64_t> count = 0;
       const uint64_t failing = random() % calls;
       const auto on_call = [&](const std::string& path) {

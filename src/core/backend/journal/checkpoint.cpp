@@ -8,8 +8,8 @@
 #include <system_error>
 
 #include "backend/journal/journal.h"
+#include "backend/journal/sort_units.h"
 #include "backend/read_ahead.h"
-#include "backend/sort_units.h"
 
 namespace nvm::backend::journal {
 namespace {

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <functional>
 #include <new>
-#include <optional>
 
 #include "backend/journal/journal.h"
 
@@ -66,60 +65,50 @@ void Journal::follow(Lock& lock, Waiter& waiter) {
   lock.lock();
 }
 
+// Lets the mutex go while it works. If that fails, the journal has failed.
+template <class Work>
+void Journal::unlocked(Lock& lock, Work work) noexcept {
+  lock.unlock();
+  try {
+    work();
+    lock.lock();
+  } catch (const Error& error) {
+    lock.lock();
+    fail(error);
+  } catch (const std::bad_alloc&) {
+    lock.lock();
+    fail_without_memory();
+  }
+}
+
 // A file is synced by one thread at a time, and by nobody once that has failed: the kernel tells of
 // a page that it could not write once, so that the next sync would say that all is well. Throws
 // Error(os); the journal has failed then. REQUIRES: the mutex is not held.
 void Journal::sync_alone(std::mutex& alone, const std::function<void()>& sync) {
   const std::lock_guard others(alone);
-  {
-    const Lock lock(mutex_);
-    check_not_failed(lock);
-  }
-  try {
-    sync();
-  } catch (const Error& error) {
-    const Lock lock(mutex_);
-    fail(error);
-    throw;
-  } catch (const std::bad_alloc&) {
-    const Lock lock(mutex_);
-    fail_without_memory();
-    throw;
-  }
+  Lock lock(mutex_);
+  check_not_failed(lock);
+  unlocked(lock, std::cref(sync));
+  check_not_failed(lock);
 }
 
-// Writes records, after the new blocks that they are about. Returns why it failed. REQUIRES:
-// writing_, and the mutex is not held.
-std::optional<Error> Journal::write_records(DiskFile& disk, const std::vector<Write>& writes,
-                                            bool sync_pool) noexcept {
-  try {
-    if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record))
-      sync_alone(pool_sync_, [this] { pool_->sync(); });
-    for (const Write& write : writes)
-      disk.write(write.bytes.data(), write.bytes.size(), write.offset);
-    return std::nullopt;
-  } catch (const Error& error) {
-    return error;
-  } catch (const std::bad_alloc&) {
-    return no_memory_;
-  }
-}
-
-// Writes what is pending, for all who wait for that. Called and left with the mutex held, which is
-// let go meanwhile. REQUIRES: nobody is writing.
+// Writes what is pending, after the new blocks that it is about, for all who wait for that. Called
+// and left with the mutex held, which is let go meanwhile. REQUIRES: nobody is writing.
 void Journal::write_pending(Lock& lock) {
   const std::vector<Write> writes = std::exchange(pending_, {});
   const uint64_t target = cut_;
   const bool sync_pool = std::exchange(pool_unsynced_, false);
   DiskFile& disk = journal_->disk();
   writing_ = true;
-  lock.unlock();
-  const std::optional<Error> error = write_records(disk, writes, sync_pool);
-  lock.lock();
+  unlocked(lock, [&] {
+    if (sync_pool && holds(Rule::new_blocks_are_synced_before_their_record))
+      sync_alone(pool_sync_, [this] { pool_->sync(); });
+    for (const Write& write : writes)
+      disk.write(write.bytes.data(), write.bytes.size(), write.offset);
+  });
   writing_ = false;
   leader_.notify_one();
-  if (error) return fail(*error);
-  if (failed_) return;  // meanwhile, which all who wait have been told
+  if (failed_) return;  // which all who wait have been told
   written_ = target;
   call_waiters(Promise::written);
 }
@@ -132,18 +121,6 @@ void Journal::gather(Lock& lock) {
                    [this] { return waiting_ + 1 >= together_; });
 }
 
-// Why it failed. REQUIRES: syncing_, and the mutex is not held.
-std::optional<Error> Journal::sync_records(DiskFile& disk) noexcept {
-  try {
-    if (holds(Rule::records_are_synced)) sync_alone(journal_sync_, [&] { disk.sync(); });
-    return std::nullopt;
-  } catch (const Error& error) {
-    return error;
-  } catch (const std::bad_alloc&) {
-    return no_memory_;
-  }
-}
-
 // Writes what is pending and syncs it, for all who wait for that; as above. REQUIRES: nobody is
 // syncing.
 void Journal::lead(Lock& lock) {
@@ -154,16 +131,11 @@ void Journal::lead(Lock& lock) {
   leader_.wait(lock, [this] { return !writing_; });
   leader_waits_ = false;
   if (!failed_ && written_ != cut_) write_pending(lock);
-  std::optional<Error> error;
   const uint64_t target = written_;
-  if (!failed_) {
-    DiskFile& disk = journal_->disk();
-    lock.unlock();
-    error = sync_records(disk);
-    lock.lock();
-  }
+  DiskFile& disk = journal_->disk();
+  if (!failed_ && holds(Rule::records_are_synced))
+    unlocked(lock, [&] { sync_alone(journal_sync_, [&disk] { disk.sync(); }); });
   syncing_ = false;
-  if (error) return fail(*error);
   if (failed_) return;
   durable_ = target;
   together_ = call_waiters(Promise::durable) + 1;

@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <new>
 
+#include "backend/journal/sort_units.h"
 #include "backend/memory_limit.h"
 #include "backend/read_ahead.h"
-#include "backend/sort_units.h"
 
 namespace nvm::backend::journal {
 namespace {

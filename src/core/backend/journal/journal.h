@@ -150,12 +150,11 @@ class Journal final : public Backend {
   }
   bool may_write() const { return !writing_ && !leader_waits_; }
   void write_pending(Lock& lock);
-  std::optional<Error> write_records(DiskFile& disk, const std::vector<Write>& writes,
-                                     bool sync_pool) noexcept;
+  template <class Work>
+  void unlocked(Lock& lock, Work work) noexcept;
   void sync_alone(std::mutex& alone, const std::function<void()>& sync);
   void lead(Lock& lock);
   void gather(Lock& lock);
-  std::optional<Error> sync_records(DiskFile& disk) noexcept;
   void follow(Lock& lock, Waiter& waiter);
   size_t call_waiters(Promise next) noexcept;
   Waiter& leave(Waiter** place) noexcept;
